@@ -1,0 +1,97 @@
+"""Sentinel's own metrics and logs: declared once, used by every room."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+SOURCE_UP = Gauge(
+    "sentinel_source_up", "Whether a source answers (1) or is disconnected (0).", ["source"], registry=REGISTRY
+)
+INGEST_LAG = Gauge(
+    "sentinel_ingest_lag_seconds", "How far a source's time is behind the clock.", ["source"], registry=REGISTRY
+)
+INBOX = Gauge("sentinel_host_inbox_records", "Records waiting for the engine's thread.", registry=REGISTRY)
+INBOX_LIMIT = Gauge("sentinel_host_inbox_limit_records", "Bound of the inbox.", registry=REGISTRY)
+SERIES = Gauge("sentinel_store_series", "Series in the store.", registry=REGISTRY)
+STORE_BYTES = Gauge("sentinel_store_window_bytes", "Memory reserved for windows.", registry=REGISTRY)
+GROUP_LAST = Gauge(
+    "sentinel_rule_group_last_evaluation_timestamp_seconds",
+    "Event time of a group's last evaluation.",
+    ["group"],
+    registry=REGISTRY,
+)
+GROUP_DURATION = Gauge(
+    "sentinel_rule_group_last_duration_seconds",
+    "How long a group's last evaluation took.",
+    ["group"],
+    registry=REGISTRY,
+)
+RULE_FAILURES = Counter(
+    "sentinel_rule_evaluation_failures_total", "Rule evaluations that failed.", ["group"], registry=REGISTRY
+)
+ALERTS = Gauge("sentinel_alerts", "Active alerts by state.", ["state"], registry=REGISTRY)
+NOTIFICATIONS = Counter(
+    "sentinel_notifications_total", "Notifications delivered.", ["receiver"], registry=REGISTRY
+)
+NOTIFICATIONS_FAILED = Counter(
+    "sentinel_notifications_failed_total",
+    "Attempts to notify that failed.",
+    ["receiver", "reason"],
+    registry=REGISTRY,
+)
+TOPIC_PENDING = Gauge(
+    "sentinel_alert_topic_pending_events", "Events in the alert log not yet in the alert topic.", registry=REGISTRY
+)
+DEAD_LETTERS = Counter(
+    "sentinel_dead_letters_total", "Refused records written to a dead-letter topic.", ["source"], registry=REGISTRY
+)
+DEAD_LETTERS_DROPPED = Counter(
+    "sentinel_dead_letters_dropped_total",
+    "Refused records that a dead-letter topic did not take.",
+    ["source", "reason"],
+    registry=REGISTRY,
+)
+SNAPSHOT_STALL = Histogram(
+    "sentinel_snapshot_stall_seconds", "How long a snapshot held up the inbox.", registry=REGISTRY
+)
+SNAPSHOT_LAST = Gauge(
+    "sentinel_snapshot_last_success_timestamp_seconds", "When the last snapshot was kept.", registry=REGISTRY
+)
+RELOAD_OK = Gauge(
+    "sentinel_config_last_reload_successful", "Whether the last (re)load was taken.", registry=REGISTRY
+)
+BUILD_INFO = Gauge("sentinel_build_info", "Constant 1.", ["version"], registry=REGISTRY)
+
+
+def logger(room: str) -> Any:
+    """A logger with the fixed field `room`; events are short words, everything else is a field."""
+    return structlog.get_logger(room=room)
+
+
+def configure_logging(level: str = "info") -> None:
+    """Logfmt on a terminal, JSON lines otherwise; always to standard error."""
+    on_terminal = sys.stderr.isatty()
+    last: Any = (
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "room", "event"])
+        if on_terminal
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
