@@ -13,7 +13,9 @@ class SentinelError(Exception):
 class ConfigError(SentinelError):
     """The user's file is wrong. `line` and `column` count from 1; 0 means unknown."""
 
-    def __init__(self, message: str, *, path: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, path: str = "", line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
         self.message, self.path, self.line, self.column, self.hint = message, path, line, column, hint
         super().__init__(str(self))
 
@@ -21,7 +23,7 @@ class ConfigError(SentinelError):
         return _located(self.path, self.line, self.column, self.message, self.hint)
 
 
-class ConfigErrors(SentinelError):
+class ConfigErrors(SentinelError):  # noqa: N818 - it is many
     """All errors of one load, so that a user mends them in one go."""
 
     def __init__(self, errors: list[ConfigError | RuleError]) -> None:

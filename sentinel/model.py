@@ -184,7 +184,9 @@ class Payloads(msgspec.Struct, frozen=True, eq=False):
         )
 
 
-def payload_of(source: str, format: str, body: bytes, *, arrival_ms: int, target: Labels | None = None) -> Payloads:
+def payload_of(
+    source: str, format: str, body: bytes, *, arrival_ms: int, target: Labels | None = None
+) -> Payloads:
     """One record with no partition: a scrape's answer, a push's body."""
     one = np.zeros(1, np.int64)
     return Payloads(
@@ -292,7 +294,15 @@ class Delivery(msgspec.Struct, frozen=True):
 class Duration(int):
     """Milliseconds, written as Prometheus does: `1h30m`, `250ms`, `0`."""
 
-    _UNITS: Final = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+    _UNITS: Final = {
+        "y": 31_536_000_000,
+        "w": 604_800_000,
+        "d": 86_400_000,
+        "h": 3_600_000,
+        "m": 60_000,
+        "s": 1000,
+        "ms": 1,
+    }
     _FORM: Final = re.compile(
         r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
     )
@@ -304,7 +314,9 @@ class Duration(int):
         if text == "0":
             return cls(0)
         if not text or found is None:
-            raise ValueError(f"not a valid duration string: {quote(text)}; write for example 30s, 5m or 1h30m")
+            raise ValueError(
+                f"not a valid duration string: {quote(text)}; write for example 30s, 5m or 1h30m"
+            )
         parts = zip(found.groups(), cls._UNITS.values(), strict=True)
         return cls(sum(int(count) * unit for count, unit in parts if count))
 

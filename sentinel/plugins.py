@@ -23,5 +23,7 @@ def load(kind: str, name: str) -> Any:
     """The class registered under `name`; imported on first use, so that what is not used costs nothing."""
     found = _found(kind)
     if name not in found:
-        raise ConfigError(f"unknown {kind.removesuffix('s')} {name!r}", hint=f"known: {', '.join(sorted(found))}")
+        raise ConfigError(
+            f"unknown {kind.removesuffix('s')} {name!r}", hint=f"known: {', '.join(sorted(found))}"
+        )
     return found[name].load()

@@ -12,10 +12,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 REGISTRY = CollectorRegistry()
 
 SOURCE_UP = Gauge(
-    "sentinel_source_up", "Whether a source answers (1) or is disconnected (0).", ["source"], registry=REGISTRY
+    "sentinel_source_up",
+    "Whether a source answers (1) or is disconnected (0).",
+    ["source"],
+    registry=REGISTRY,
 )
 INGEST_LAG = Gauge(
-    "sentinel_ingest_lag_seconds", "How far a source's time is behind the clock.", ["source"], registry=REGISTRY
+    "sentinel_ingest_lag_seconds",
+    "How far a source's time is behind the clock.",
+    ["source"],
+    registry=REGISTRY,
 )
 INBOX = Gauge("sentinel_host_inbox_records", "Records waiting for the engine's thread.", registry=REGISTRY)
 INBOX_LIMIT = Gauge("sentinel_host_inbox_limit_records", "Bound of the inbox.", registry=REGISTRY)
@@ -47,10 +53,15 @@ NOTIFICATIONS_FAILED = Counter(
     registry=REGISTRY,
 )
 TOPIC_PENDING = Gauge(
-    "sentinel_alert_topic_pending_events", "Events in the alert log not yet in the alert topic.", registry=REGISTRY
+    "sentinel_alert_topic_pending_events",
+    "Events in the alert log not yet in the alert topic.",
+    registry=REGISTRY,
 )
 DEAD_LETTERS = Counter(
-    "sentinel_dead_letters_total", "Refused records written to a dead-letter topic.", ["source"], registry=REGISTRY
+    "sentinel_dead_letters_total",
+    "Refused records written to a dead-letter topic.",
+    ["source"],
+    registry=REGISTRY,
 )
 DEAD_LETTERS_DROPPED = Counter(
     "sentinel_dead_letters_dropped_total",

@@ -1,0 +1,244 @@
+"""Hot loops of the store, compiled ahead. `windows.py` and `lookup.py` say what they do; tests hold twins.
+
+A row of `meta` describes one slot (see the column numbers); all windows live as segments of power-of-two
+capacity in two slabs. Free segments of one capacity are chained through the time slab.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+BASE, CAPACITY, FIRST, COUNT, KEEP, LAST, SOURCES, SERIAL = range(8)
+COLUMNS = 8
+
+STORED, DUPLICATE, OUT_OF_ORDER, TOO_LATE, SERIES_LIMIT = range(5)
+OUTCOMES = 5
+
+STALE = np.uint64(0x7FF0000000000002)
+
+
+@njit("int64(int64[::1], int64, int64, int64)", cache=True, nogil=True)
+def upper(times, first, last, at):  # type: ignore[no-untyped-def]
+    """Position of the first time > at in times[first:last]."""
+    while first < last and last - first > 4:
+        middle = (first + last) >> 1
+        if times[middle] > at:
+            last = middle
+        else:
+            first = middle + 1
+    while first < last and times[first] <= at:
+        first += 1
+    return first
+
+
+@njit("int64(int64[::1], int64[::1], int64)", cache=True, nogil=True)
+def _take_segment(times, free, size_class):  # type: ignore[no-untyped-def]
+    """Base of a segment of 2**size_class samples, or -1: the slab is full. `free[-1]` is the end in use."""
+    head = free[size_class]
+    if head >= 0:
+        free[size_class] = times[head]
+        return head
+    base = free[free.shape[0] - 1]
+    if base + (np.int64(1) << size_class) > times.shape[0]:
+        return np.int64(-1)
+    free[free.shape[0] - 1] = base + (np.int64(1) << size_class)
+    return base
+
+
+@njit("boolean(int64[::1], float64[::1], int64[:, ::1], int64[::1], int64, int64)", cache=True, nogil=True)
+def _make_room(times, values, meta, free, slot, horizon):  # type: ignore[no-untyped-def]
+    """Room for one more sample at the end of a full segment; False when the slab must grow first."""
+    base, capacity = meta[slot, BASE], meta[slot, CAPACITY]
+    first, count = meta[slot, FIRST], meta[slot, COUNT]
+    if count > 0:  # forget what no evaluation at or after the horizon can reach, but the newest of it
+        begin = base + first
+        old = upper(times, begin, begin + count, horizon - max(meta[slot, KEEP], 0)) - begin - 1
+        if old > 0:
+            first += old
+            count -= old
+    if capacity > 0 and count <= capacity - max(capacity >> 2, 1):
+        for i in range(count):
+            times[base + i] = times[base + first + i]
+            values[base + i] = values[base + first + i]
+        meta[slot, FIRST], meta[slot, COUNT] = 0, count
+        return True
+    size_class = 0
+    while (np.int64(1) << size_class) <= capacity:
+        size_class += 1
+    target = _take_segment(times, free, size_class)
+    if target < 0:
+        return False
+    for i in range(count):
+        times[target + i] = times[base + first + i]
+        values[target + i] = values[base + first + i]
+    if capacity > 0:
+        times[base] = free[size_class - 1]
+        free[size_class - 1] = base
+    meta[slot, BASE], meta[slot, CAPACITY] = target, np.int64(1) << size_class
+    meta[slot, FIRST], meta[slot, COUNT] = 0, count
+    return True
+
+
+@njit(
+    "int64(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64, int64, float64, uint64, int64)",
+    cache=True,
+    nogil=True,
+)
+def _insert_late(times, values, bits, meta, slot, at, value, value_bits, horizon):  # type: ignore[no-untyped-def]
+    """Put a sample that is not the newest in its place. The segment has room. Returns an outcome."""
+    begin = meta[slot, BASE] + meta[slot, FIRST]
+    end = begin + meta[slot, COUNT]
+    place = upper(times, begin, end, at)
+    if place < end and times[place] <= horizon - meta[slot, KEEP]:
+        return TOO_LATE  # something newer is already older than any evaluation to come needs
+    if place > begin and times[place - 1] == at:
+        # Two values for one time: the larger bit pattern wins, so that the order of arrival cannot matter.
+        if value_bits > bits[place - 1]:
+            values[place - 1] = value
+        return DUPLICATE
+    for i in range(end, place, -1):
+        times[i] = times[i - 1]
+        values[i] = values[i - 1]
+    times[place], values[place] = at, value
+    meta[slot, COUNT] += 1
+    return STORED
+
+
+@njit(
+    "int64(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64[::1], int64[::1], int64[::1],"
+    " float64[::1], uint64[::1], int64, int64, int64, uint8[::1])",
+    cache=True,
+    nogil=True,
+)
+def append(  # type: ignore[no-untyped-def]
+    times,
+    values,
+    bits,
+    meta,
+    free,
+    slots,
+    sample_times,
+    sample_values,
+    sample_bits,
+    source,
+    horizon,
+    start,
+    outcome,
+):
+    """Append rows `start..` to their slots. Returns the row at which the slab must grow, or the row count.
+
+    `outcome` gets one code per row; rows whose outcome is SERIES_LIMIT on entry are passed over.
+    """
+    for row in range(start, slots.shape[0]):
+        slot = slots[row]
+        if slot < 0:
+            continue
+        at = sample_times[row]
+        meta[slot, SOURCES] |= source
+        count = meta[slot, COUNT]
+        newest = count == 0 or at > meta[slot, LAST]
+        if meta[slot, KEEP] < 0 and count > 0:  # nobody asks: only the newest sample stays
+            place = meta[slot, BASE] + meta[slot, FIRST] + count - 1
+            if newest:
+                times[place], values[place], meta[slot, LAST] = at, sample_values[row], at
+                outcome[row] = STORED
+            elif at == meta[slot, LAST]:
+                if sample_bits[row] > bits[place]:
+                    values[place] = sample_values[row]
+                outcome[row] = DUPLICATE
+            else:
+                outcome[row] = OUT_OF_ORDER
+            continue
+        if meta[slot, FIRST] + count >= meta[slot, CAPACITY]:
+            if not _make_room(times, values, meta, free, slot, horizon):
+                return row
+            count = meta[slot, COUNT]
+        if newest:
+            place = meta[slot, BASE] + meta[slot, FIRST] + count
+            times[place], values[place] = at, sample_values[row]
+            meta[slot, LAST] = at
+            meta[slot, COUNT] = count + 1
+            outcome[row] = STORED
+        else:
+            outcome[row] = _insert_late(
+                times, values, bits, meta, slot, at, sample_values[row], sample_bits[row], horizon
+            )
+    return slots.shape[0]
+
+
+@njit(
+    "void(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64[::1], int64, int64,"
+    " boolean[::1], float64[::1], int64[::1])",
+    cache=True,
+    nogil=True,
+)
+def latest(times, values, bits, meta, slots, at, after, present, out, out_times):  # type: ignore[no-untyped-def]
+    """The newest sample in (after, at] of each slot; a staleness marker is no sample."""
+    for row in range(slots.shape[0]):
+        slot = slots[row]
+        begin = meta[slot, BASE] + meta[slot, FIRST]
+        place = begin + meta[slot, COUNT] - 1
+        if place >= begin and times[place] > at:
+            place = upper(times, begin, place, at) - 1
+        if place >= begin and times[place] > after and bits[place] != STALE:
+            present[row] = True
+            out[row] = values[place]
+            out_times[row] = times[place]
+
+
+@njit(
+    "void(int64[::1], int64[:, ::1], int64[::1], int64, int64, int64[::1], int64[::1])",
+    cache=True,
+    nogil=True,
+)
+def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
+    """Slab positions [first, last) of the samples in (after, to] of each slot."""
+    for row in range(slots.shape[0]):
+        slot = slots[row]
+        begin = meta[slot, BASE] + meta[slot, FIRST]
+        end = begin + meta[slot, COUNT]
+        first[row] = upper(times, begin, end, after)
+        last[row] = end if end > begin and times[end - 1] <= to else upper(times, first[row], end, to)
+
+
+@njit("void(int64[::1], int64[:, ::1], int64[::1], int64[::1])", cache=True, nogil=True)
+def release(times, meta, free, slots):  # type: ignore[no-untyped-def]
+    """Give the segments of these slots back."""
+    for row in range(slots.shape[0]):
+        slot = slots[row]
+        capacity = meta[slot, CAPACITY]
+        if capacity > 0:
+            size_class = 0
+            while (np.int64(1) << size_class) < capacity:
+                size_class += 1
+            times[meta[slot, BASE]] = free[size_class]
+            free[size_class] = meta[slot, BASE]
+        for column in range(COLUMNS):
+            meta[slot, column] = 0
+
+
+@njit("void(uint64[:, ::1], int64[::1], uint64[:, ::1], int64[::1])", cache=True, nogil=True)
+def lookup(keys, slots, wanted, out):  # type: ignore[no-untyped-def]
+    """Slot of each 128-bit hash in an open-addressing table (slot -1 = empty place), or -1."""
+    mask = np.uint64(keys.shape[0] - 1)
+    for row in range(wanted.shape[0]):
+        place = wanted[row, 0] & mask
+        out[row] = -1
+        while slots[np.int64(place)] >= 0:
+            if keys[np.int64(place), 0] == wanted[row, 0] and keys[np.int64(place), 1] == wanted[row, 1]:
+                out[row] = slots[np.int64(place)]
+                break
+            place = (place + np.uint64(1)) & mask
+
+
+@njit("void(uint64[:, ::1], int64[::1], uint64[:, ::1], int64[::1])", cache=True, nogil=True)
+def insert(keys, slots, new_keys, new_slots):  # type: ignore[no-untyped-def]
+    """Put new hashes in the table; the caller keeps it at most half full."""
+    mask = np.uint64(keys.shape[0] - 1)
+    for row in range(new_keys.shape[0]):
+        place = new_keys[row, 0] & mask
+        while slots[np.int64(place)] >= 0:
+            place = (place + np.uint64(1)) & mask
+        keys[np.int64(place), 0], keys[np.int64(place), 1] = new_keys[row, 0], new_keys[row, 1]
+        slots[np.int64(place)] = new_slots[row]

@@ -1,0 +1,201 @@
+"""The store: the index of series, their windows and the way from raw hashes to slots, kept in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
+from sentinel.store import _kernels as kernels
+from sentinel.store.index import Demand, Selection, SeriesIndex, matches, selected_name
+from sentinel.store.lookup import HashTable
+from sentinel.store.windows import UNASKED, Windows
+
+DROP_REASONS = {
+    kernels.DUPLICATE: "duplicate_timestamp",
+    kernels.OUT_OF_ORDER: "out_of_order",
+    kernels.TOO_LATE: "too_late",
+    kernels.SERIES_LIMIT: "series_limit",
+}
+EXPIRY_MS = 600_000
+"""A series is forgotten when it has been silent for its window and this much longer."""
+
+
+class Store:
+    """Series by slot. `retention_ms` None keeps what is asked for; a number keeps every series that long."""
+
+    def __init__(self, *, retention_ms: int | None = None) -> None:
+        self.index = SeriesIndex()
+        self.windows = Windows()
+        self.source_version = 0
+        """Changes when a source starts to feed a series that it did not feed before."""
+        self._retention_ms = retention_ms
+        self._table = HashTable()
+        self._demands: dict[str, list[Demand]] = {}
+        self._serial = 0
+        self._creator: dict[int, int] = {}
+        self._created: dict[int, int] = {}
+
+    # Reading
+
+    def selection(self, matchers: tuple[Matcher, ...]) -> Selection:
+        return self.index.selection(matchers)
+
+    def labels(self, slot: int) -> Labels:
+        return self.index.labels[slot]
+
+    def find(self, labels: Labels) -> int:
+        """The slot of a series, or -1."""
+        return self.index.find(labels)
+
+    @property
+    def serial(self) -> Int64s:
+        """By slot, a number never given twice."""
+        return self.windows.meta[:, kernels.SERIAL]
+
+    @property
+    def sources(self) -> Int64s:
+        """By slot, the bits of the sources that feed it."""
+        return self.windows.meta[:, kernels.SOURCES]
+
+    @property
+    def timestamp_ms(self) -> Int64s:
+        return self.windows.timestamp_ms
+
+    @property
+    def value(self) -> Floats:
+        return self.windows.value
+
+    def latest(self, slots: Int64s, at_ms: int, lookback_ms: int) -> tuple[Bools, Floats, Int64s]:
+        """(present, value, timestamp) of the newest sample in (at - lookback, at] of each slot."""
+        return self.windows.latest(slots, at_ms, lookback_ms)
+
+    def spans(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s]:
+        """Slab positions [first, last) of the samples in (from, to] of each slot."""
+        return self.windows.spans(slots, from_ms, to_ms)
+
+    # Writing
+
+    def demand(self, demands: Iterable[Demand]) -> None:
+        """What is read from now on. Windows of series already here are resized for what comes."""
+        self._demands = {}
+        for demand in demands:
+            self._demands.setdefault(selected_name(demand.matchers), []).append(demand)
+        for slot in self.index.live():
+            self.windows.meta[slot, kernels.KEEP] = self._keep_ms(self.index.labels[slot])
+
+    def ingest(
+        self, batch: SampleBatch, source_mask: int, series_limit: int = 1 << 62
+    ) -> tuple[Int64s, Int64s]:
+        """Store a batch; returns (slot of each row, how many rows met each outcome by its code)."""
+        slots = self._table.find(batch.series_hash)
+        missing = np.flatnonzero(slots < 0)
+        if len(missing):
+            self._resolve(batch, slots, missing, source_mask, series_limit)
+        return slots, self.write(slots, batch.timestamp_ms, batch.value, source_mask)
+
+    def write(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> Int64s:
+        """Store rows whose slots are known (-1: refused for the series limit); counts by outcome."""
+        fed = slots[slots >= 0]
+        if ((self.windows.meta[fed, kernels.SOURCES] & source_mask) != source_mask).any():
+            self.source_version += 1
+        outcome = self.windows.append(slots, timestamp_ms, value, source_mask)
+        return np.bincount(outcome, minlength=kernels.OUTCOMES)
+
+    def slot(self, labels: Labels, source_mask: int = 0, series_limit: int = 1 << 62) -> int:
+        """The slot of a series, made if it is new; -1 when that would pass the limit of its source."""
+        slot = self.index.find(labels)
+        if slot >= 0:
+            return slot
+        if self._created.get(source_mask, 0) >= series_limit:
+            return -1
+        slot = self.index.add(labels)
+        self._serial += 1
+        self.windows.open(slot, self._keep_ms(labels), self._serial)
+        self._created[source_mask] = self._created.get(source_mask, 0) + 1
+        self._creator[slot] = source_mask
+        return slot
+
+    def add(self, labels: Labels, timestamp_ms: Sequence[int], value: Sequence[float]) -> int:
+        """A few samples of one series: for edges and tests."""
+        slot = self.slot(labels)
+        rows = np.full(len(timestamp_ms), slot, np.int64)
+        self.write(rows, np.array(timestamp_ms, np.int64), np.array(value, np.float64), 0)
+        return slot
+
+    def end(self, series: Iterable[Labels], at_ms: int) -> None:
+        """These series yield nothing after `at_ms` until a new sample comes (staleness markers)."""
+        slots = np.array([slot for slot in map(self.find, sorted(series)) if slot >= 0], np.int64)
+        self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
+
+    def expire(self, now_ms: int) -> int:
+        """Forget series that have been silent beyond their window; returns how many."""
+        live = np.array(self.index.live(), np.int64)
+        if not len(live):
+            return 0
+        meta = self.windows.meta[live]
+        reach = np.maximum(meta[:, kernels.KEEP], 0) + EXPIRY_MS
+        gone = live[(meta[:, kernels.LAST] < now_ms - reach) | (meta[:, kernels.COUNT] == 0)]
+        if len(gone):
+            self._table.forget(gone)
+            for slot in gone.tolist():
+                self._created[self._creator.pop(slot)] -= 1
+            self.index.remove(gone.tolist())
+            self.windows.close(gone)
+        return len(gone)
+
+    # State
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, as plain values and arrays that nobody will write to again."""
+        slots = np.array(self.index.live(), np.int64)
+        count, timestamp_ms, value = self.windows.export(slots)
+        meta = self.windows.meta[slots]
+        return {
+            "labels": [self.index.labels[slot] for slot in slots.tolist()],
+            "creator": np.array([self._creator[slot] for slot in slots.tolist()], np.int64),
+            "sources": meta[:, kernels.SOURCES].copy(),
+            "last": meta[:, kernels.LAST].copy(),
+            "count": count,
+            "timestamp_ms": timestamp_ms,
+            "value": value,
+            "horizon_ms": self.windows.horizon_ms,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Fill an empty store from a snapshot; `demand` must have been called before."""
+        self.windows.horizon_ms = state["horizon_ms"]
+        creators = state["creator"].tolist()
+        slots = np.array(
+            [self.slot(labels, mask) for labels, mask in zip(state["labels"], creators, strict=True)],
+            np.int64,
+        )
+        rows = np.repeat(slots, state["count"])
+        self.windows.append(rows, state["timestamp_ms"], state["value"], 0)
+        if len(slots):
+            self.windows.meta[slots, kernels.SOURCES] = state["sources"]
+            self.windows.meta[slots, kernels.LAST] = state["last"]
+        self.source_version += 1
+
+    def _resolve(
+        self, batch: SampleBatch, slots: Int64s, missing: Int64s, source_mask: int, series_limit: int
+    ) -> None:
+        """Find or make the slots of rows whose hash is unknown; fills `slots` in place."""
+        hashes, first, inverse = np.unique(
+            batch.series_hash[missing], axis=0, return_index=True, return_inverse=True
+        )
+        found = np.array(
+            [self.slot(batch.labels(row), source_mask, series_limit) for row in missing[first].tolist()],
+            np.int64,
+        )
+        slots[missing] = found[inverse.reshape(-1)]
+        known = found >= 0
+        self._table.put(hashes[known], found[known])
+
+    def _keep_ms(self, labels: Labels) -> int:
+        if self._retention_ms is not None:
+            return self._retention_ms
+        asked = [*self._demands.get(labels.name, ()), *self._demands.get("", ())]
+        return max((d.keep_ms for d in asked if matches(d.matchers, labels)), default=UNASKED)

@@ -1,0 +1,93 @@
+"""The windows of all series: segments of two slabs, time and value, that grow by demand.
+
+A window keeps what an evaluation at or after `horizon_ms` can still reach: everything newer than the horizon
+less the window's `keep`, and the newest sample before that. A window that nobody asks for (`keep` -1) holds
+its newest sample only. Forgetting is lazy; what is visible does not depend on when it happens.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentinel.model import Bools, Floats, Int64s, UInt8s, UInt64s
+from sentinel.store import _kernels as kernels
+
+UNASKED = -1
+_CLASSES = 48
+
+
+class Windows:
+    """Columns of samples by slot. `timestamp_ms` and `value` are replaced when they grow: read afresh."""
+
+    def __init__(self) -> None:
+        self.timestamp_ms: Int64s = np.zeros(1 << 12, np.int64)
+        self.value: Floats = np.zeros(1 << 12, np.float64)
+        self.meta: Int64s = np.zeros((256, kernels.COLUMNS), np.int64)
+        self.horizon_ms = -(1 << 62)
+        self._free: Int64s = np.full(_CLASSES + 1, -1, np.int64)
+        self._free[-1] = 0
+
+    @property
+    def bits(self) -> UInt64s:
+        return self.value.view(np.uint64)
+
+    @property
+    def nbytes(self) -> int:
+        return self.timestamp_ms.nbytes + self.value.nbytes + self.meta.nbytes
+
+    def open(self, slot: int, keep_ms: int, serial: int) -> None:
+        """A fresh window at `slot`; it takes memory with its first sample."""
+        if slot >= len(self.meta):
+            grown = np.zeros((2 * slot, kernels.COLUMNS), np.int64)
+            grown[: len(self.meta)] = self.meta
+            self.meta = grown
+        self.meta[slot] = 0
+        self.meta[slot, kernels.KEEP], self.meta[slot, kernels.SERIAL] = keep_ms, serial
+
+    def close(self, slots: Int64s) -> None:
+        kernels.release(self.timestamp_ms, self.meta, self._free, slots)
+
+    def append(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> UInt8s:
+        """One outcome per row (see kernels); rows with slot -1 come out as over the series limit."""
+        outcome = np.full(len(slots), kernels.SERIES_LIMIT, np.uint8)
+        row, rows = 0, len(slots)
+        while True:
+            row = kernels.append(
+                self.timestamp_ms, self.value, self.bits, self.meta, self._free, slots, timestamp_ms, value,
+                value.view(np.uint64), source_mask, self.horizon_ms, row, outcome,
+            )  # fmt: skip
+            if row == rows:
+                return outcome
+            self._grow()
+
+    def latest(self, slots: Int64s, at_ms: int, lookback_ms: int) -> tuple[Bools, Floats, Int64s]:
+        present = np.zeros(len(slots), np.bool_)
+        value, timestamp_ms = np.zeros(len(slots), np.float64), np.zeros(len(slots), np.int64)
+        kernels.latest(
+            self.timestamp_ms, self.value, self.bits, self.meta, slots, at_ms, at_ms - lookback_ms,
+            present, value, timestamp_ms,
+        )  # fmt: skip
+        return present, value, timestamp_ms
+
+    def spans(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s]:
+        first, last = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
+        kernels.spans(self.timestamp_ms, self.meta, slots, from_ms, to_ms, first, last)
+        return first, last
+
+    def export(self, slots: Int64s) -> tuple[Int64s, Int64s, Floats]:
+        """(sample counts, times, values) of these slots, without gaps: a copy for the snapshot."""
+        first = self.meta[slots, kernels.BASE] + self.meta[slots, kernels.FIRST]
+        count = self.meta[slots, kernels.COUNT].copy()
+        starts = (
+            np.repeat(first - np.concatenate(([0], np.cumsum(count)[:-1])), count) if len(slots) else first
+        )
+        where = starts + np.arange(len(starts))
+        return count, self.timestamp_ms[where], self.value[where]
+
+    def _grow(self) -> None:
+        size = 2 * len(self.timestamp_ms)
+        for name in ("timestamp_ms", "value"):
+            old = getattr(self, name)
+            grown = np.empty(size, old.dtype)
+            grown[: len(old)] = old
+            setattr(self, name, grown)
