@@ -1,0 +1,179 @@
+"""Label sets as integers.
+
+Every label set an evaluator meets gets an id. What queries do to labels (drop the name, keep those of a
+`by` clause, cut out a matching signature) is then a lookup in a growing array from id to id, filled only for
+ids not seen before: grouping 100,000 series is one numpy gather.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from sentinel.errors import QueryError
+from sentinel.model import Floats, Int64s, Labels, UInt64s
+
+METADATA: Final = ("__name__", "__type__", "__unit__")
+"""Labels that say what a series measures; they go when an operation makes it measure something else."""
+
+Change = Callable[[Labels], Labels]
+
+
+class LabelSets:
+    """Interned label sets. Ids count up from 0 and stay valid until the evaluator starts a new interner."""
+
+    def __init__(self) -> None:
+        self._labels: list[Labels] = []
+        self._id_of: dict[Labels, int] = {}
+        self._transforms: dict[Hashable, Transform] = {}
+        self._pairings: dict[Hashable, Pairing] = {}
+        self._columns: dict[Hashable, Column] = {}
+        self._scratch = np.empty(0, np.int64)
+        self._distinct: Int64s | None = None
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, id: int) -> Labels:
+        return self._labels[id]
+
+    def intern(self, labels: Labels) -> int:
+        id = self._id_of.setdefault(labels, len(self._labels))
+        if id == len(self._labels):
+            self._labels.append(labels)
+        return id
+
+    def transform(self, key: Hashable, change: Change) -> Transform:
+        """The memoised id-to-id form of `change`; equal keys must stand for equal changes."""
+        known = self._transforms.get(key)
+        if known is None:
+            known = self._transforms[key] = Transform(self, change)
+        return known
+
+    def keeping(self, names: Iterable[str]) -> Transform:
+        wanted = tuple(sorted(set(names)))
+        return self.transform(("keep", wanted), lambda labels: labels.keep(wanted))
+
+    def dropping(self, names: Iterable[str]) -> Transform:
+        unwanted = tuple(sorted(set(names)))
+        return self.transform(("drop", unwanted), lambda labels: labels.drop(unwanted))
+
+    def pairing(self, key: Hashable, join: Callable[[Labels, Labels], Labels]) -> Pairing:
+        """The memoised form of a change that makes one label set of two."""
+        known = self._pairings.get(key)
+        if known is None:
+            known = self._pairings[key] = Pairing(self, join)
+        return known
+
+    def column(self, key: Hashable, read: Callable[[Labels], float]) -> Column:
+        """The memoised number that `read` finds in a label set."""
+        known = self._columns.get(key)
+        if known is None:
+            known = self._columns[key] = Column(self, read)
+        return known
+
+    def transforms(self) -> int:
+        """How many changes are memoised: a bound of how many ids one series may have brought along."""
+        return len(self._transforms) + len(self._pairings)
+
+    def fingerprints(self, ids: Int64s) -> UInt64s:
+        return np.array([self._labels[id].fingerprint for id in ids.tolist()], np.uint64)
+
+    def scratch(self) -> Int64s:
+        """Room for a number by id. What it holds is anybody's leavings."""
+        if len(self._scratch) < len(self._labels):
+            self._scratch = np.empty(2 * len(self._labels) + 64, np.int64)
+        return self._scratch
+
+    def duplicate(self, ids: Int64s) -> int:
+        """A row whose id occurs in a later row too, or -1."""
+        if ids is self._distinct or len(ids) < 2:
+            return -1
+        rows = np.arange(len(ids))
+        place = self.scratch()
+        place[ids] = rows
+        clash = np.flatnonzero(place[ids] != rows)
+        if not len(clash):
+            self._distinct = ids
+            return -1
+        return int(clash[0])
+
+    def require_distinct(self, ids: Int64s) -> None:
+        """Raises QueryError if two rows have the same labels."""
+        if self.duplicate(ids) >= 0:
+            raise QueryError("vector cannot contain metrics with the same labelset", kind="execution")
+
+
+class Transform:
+    """A change of labels as an array from id to id. Asked for the same array again, it gives the same one."""
+
+    def __init__(self, sets: LabelSets, change: Change) -> None:
+        self._sets, self._change = sets, change
+        self._to = np.empty(0, np.int64)
+        self._source: Int64s | None = None
+        self._result = self._to
+        self.groups: Any = None
+        """What an aggregation made of the last result: rows by group (see `aggregations.Groups`)."""
+
+    def __call__(self, ids: Int64s) -> Int64s:
+        if ids is not self._source:
+            self._result = self._look_up(ids)
+            self._source = ids
+        return self._result
+
+    def _look_up(self, ids: Int64s) -> Int64s:
+        if len(self._to) < len(self._sets):
+            grown = np.full(2 * len(self._sets) + 64, -1, np.int64)
+            grown[: len(self._to)] = self._to
+            self._to = grown
+        result = self._to[ids]
+        new = np.unique(ids[result < 0]).tolist()
+        if new:
+            intern, change, labels = self._sets.intern, self._change, self._sets.__getitem__
+            self._to[new] = [intern(change(labels(id))) for id in new]
+            result = self._to[ids]
+        return result
+
+
+class Pairing:
+    """A change that makes one label set of two, memoised by pair of ids."""
+
+    def __init__(self, sets: LabelSets, join: Callable[[Labels, Labels], Labels]) -> None:
+        self._sets, self._join = sets, join
+        self._to: dict[tuple[int, int], int] = {}
+        self._last: tuple[Int64s, Int64s, Int64s] | None = None
+
+    def __call__(self, left: Int64s, right: Int64s) -> Int64s:
+        last = self._last
+        if last is not None and np.array_equal(left, last[0]) and np.array_equal(right, last[1]):
+            return last[2]
+        result = np.empty(len(left), np.int64)
+        for row, pair in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+            id = self._to.get(pair)
+            if id is None:
+                id = self._to[pair] = self._sets.intern(self._join(self._sets[pair[0]], self._sets[pair[1]]))
+            result[row] = id
+        self._last = (left, right, result)
+        return result
+
+
+class Column:
+    """A number by label set, read once for each."""
+
+    def __init__(self, sets: LabelSets, read: Callable[[Labels], float]) -> None:
+        self._sets, self._read = sets, read
+        self._numbers = np.empty(0)
+        self._known = np.empty(0, np.bool_)
+
+    def __call__(self, ids: Int64s) -> Floats:
+        if len(self._known) < len(self._sets):
+            size = 2 * len(self._sets) + 64
+            self._numbers = np.concatenate([self._numbers, np.empty(size - len(self._numbers))])
+            self._known = np.concatenate([self._known, np.zeros(size - len(self._known), np.bool_)])
+        new = np.unique(ids[~self._known[ids]])
+        self._numbers[new] = [self._read(self._sets[id]) for id in new.tolist()]
+        self._known[new] = True
+        numbers: Floats = self._numbers[ids]
+        return numbers

@@ -1,0 +1,103 @@
+"""What holds during one evaluation: its times, its label sets, its limits, and the notes it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sentinel.errors import QueryError
+from sentinel.model import Bools, Int64s
+from sentinel.promql import ast
+from sentinel.promql.labelsets import METADATA, LabelSets
+from sentinel.promql.plan import Query
+from sentinel.promql.syntax.lexer import line_column
+from sentinel.promql.values import Vector
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One instant or range query from start to end. `start_ms` equals `end_ms` in an instant query."""
+
+    query: Query
+    sets: LabelSets
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    samples_left: int
+    delayed_name_removal: bool
+
+    def spend(self, samples: int) -> None:
+        """Counts samples read; raises QueryError when the query reads more than it may."""
+        self.samples_left -= samples
+        if self.samples_left < 0:
+            message = "query processing would load too many samples into memory in query execution"
+            raise QueryError(message, kind="execution")
+
+    def renamed(self, vector: Vector) -> Vector:
+        """The vector without metric names: at once, or marked so that they go at the end."""
+        if self.delayed_name_removal:
+            marks: Bools = vector.ids >= 0
+            return Vector(vector.ids, vector.values, marks)
+        ids = self.sets.dropping(METADATA)(vector.ids)
+        self.sets.require_distinct(ids)
+        return Vector(ids, vector.values)
+
+    def named(self, ids: Int64s, drop_name: Bools | None) -> Int64s:
+        """The ids at the end of an evaluation: marked rows have lost their names."""
+        if drop_name is None or not drop_name.any():
+            return ids
+        dropped = self.sets.dropping(METADATA)(ids[drop_name])
+        final = ids.copy()
+        final[drop_name] = dropped
+        return final
+
+
+@dataclass(slots=True, eq=False)
+class Moment:
+    """One time at which an expression is evaluated: the query's own, or a step of a subquery."""
+
+    run: Run
+    at_ms: int
+
+    def time_of(self, timed: ast.Selector | ast.Subquery) -> int:
+        """When a selector or subquery looks, after its `@` and `offset`."""
+        at = timed.at
+        if at == "start":
+            base = self.run.start_ms
+        elif at == "end":
+            base = self.run.end_ms
+        else:
+            base = self.at_ms if at is None else at
+        return base - timed.offset_ms
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """A function or aggregation being evaluated: what its implementation may ask besides its arguments."""
+
+    moment: Moment
+    node: ast.Expr
+    args: tuple[ast.Expr, ...] = field(default=())
+
+    @property
+    def run(self) -> Run:
+        return self.moment.run
+
+    @property
+    def sets(self) -> LabelSets:
+        return self.moment.run.sets
+
+    @property
+    def at_ms(self) -> int:
+        return self.moment.at_ms
+
+    def warn(self, message: str, node: ast.Expr) -> None:
+        self._note(self.run.query.warnings, f"PromQL warning: {message}", node)
+
+    def inform(self, message: str, node: ast.Expr) -> None:
+        self._note(self.run.query.infos, f"PromQL info: {message}", node)
+
+    def _note(self, notes: list[str], message: str, node: ast.Expr) -> None:
+        line, column = line_column(self.run.query.text, node.span[0])
+        note = f"{message} ({line}:{column})"
+        if note not in notes:
+            notes.append(note)
