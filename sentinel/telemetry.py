@@ -88,6 +88,8 @@ def logger(room: str) -> Any:
 
 def configure_logging(level: str = "info") -> None:
     """Logfmt on a terminal, JSON lines otherwise; always to standard error."""
+    # The Kafka client repeats itself while a broker is away; sources and topics say it once themselves.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     on_terminal = sys.stderr.isatty()
     last: Any = (
         structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "room", "event"])

@@ -45,7 +45,9 @@ def batch(rows: list[tuple[str, int, float]]) -> SampleBatch:
 
 def test_two_spellings_of_one_label_set_meet_in_one_slot() -> None:
     store = Store()
-    slots, counts = store.ingest(batch([("up|a=1,b=2", 1, 1.0), ("up|b=2,a=1", 2, 2.0), ("up|a=1", 1, 3.0)]), 1)
+    slots, counts = store.ingest(
+        batch([("up|a=1,b=2", 1, 1.0), ("up|b=2,a=1", 2, 2.0), ("up|a=1", 1, 3.0)]), 1
+    )
     assert slots[0] == slots[1] != slots[2]
     assert counts[kernels.STORED] == 3
     assert len(store.index) == 2
@@ -87,7 +89,9 @@ def test_selections_follow_series_and_stay_in_fingerprint_order() -> None:
 def test_the_series_limit_refuses_only_new_series() -> None:
     store = Store()
     store.ingest(batch([("m|i=1", 1, 1.0), ("m|i=2", 1, 1.0)]), 1, series_limit=2)
-    _, counts = store.ingest(batch([("m|i=1", 2, 1.0), ("m|i=3", 2, 1.0), ("m|i=2", 2, 1.0)]), 1, series_limit=2)
+    _, counts = store.ingest(
+        batch([("m|i=1", 2, 1.0), ("m|i=3", 2, 1.0), ("m|i=2", 2, 1.0)]), 1, series_limit=2
+    )
     assert counts[kernels.STORED] == 2 and counts[kernels.SERIES_LIMIT] == 1
     assert store.ingest(batch([("m|i=3", 2, 1.0)]), 2, series_limit=2)[1][kernels.STORED] == 1, "per source"
 

@@ -53,7 +53,9 @@ appends = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(appends, st.lists(st.sampled_from([UNASKED, 0, 10, 50]), min_size=4, max_size=4))
-def test_windows_show_what_the_plain_twin_shows(rows: list[tuple[int, int, int, bool]], keeps: list[int]) -> None:
+def test_windows_show_what_the_plain_twin_shows(
+    rows: list[tuple[int, int, int, bool]], keeps: list[int]
+) -> None:
     windows, plain = Windows(), [PlainWindow(keep) for keep in keeps]
     for slot, keep in enumerate(keeps):
         windows.open(slot, keep, slot + 1)

@@ -1,0 +1,127 @@
+"""Label sets, and matchers of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+_FNV_OFFSET, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
+
+
+class Labels:
+    """An immutable label set: pairs sorted by name, no empty values (empty means absent).
+
+    Equal sets compare equal and hash equal; the hash and the fingerprint are computed once.
+    """
+
+    __slots__ = ("_fingerprint", "_hash", "_map", "pairs")
+
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        items = pairs.items() if isinstance(pairs, Mapping) else pairs
+        self.pairs: tuple[tuple[str, str], ...] = tuple(sorted((n, v) for n, v in items if v))
+        self._map: dict[str, str] | None = None
+        self._hash = hash(self.pairs)
+        self._fingerprint = -1
+
+    @property
+    def map(self) -> Mapping[str, str]:
+        """The same pairs for look-up by name; not to be changed."""
+        if self._map is None:
+            self._map = dict(self.pairs)
+        return self._map
+
+    @property
+    def name(self) -> str:
+        return self.map.get("__name__", "")
+
+    @property
+    def fingerprint(self) -> int:
+        """Prometheus's FNV-1a-64 over `name 0xFF value 0xFF`, unsigned."""
+        if self._fingerprint < 0:
+            value = _FNV_OFFSET
+            for name, text in self.pairs:
+                for byte in b"%b\xff%b\xff" % (name.encode(), text.encode()):
+                    value = ((value ^ byte) * _FNV_PRIME) & _MASK
+            self._fingerprint = value
+        return self._fingerprint
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.map.get(name, default)
+
+    def with_(self, changes: Mapping[str, str]) -> Labels:
+        """These labels with `changes` laid over; an empty value removes a label."""
+        return Labels({**self.map, **changes})
+
+    def keep(self, names: Iterable[str]) -> Labels:
+        wanted = set(names)
+        return Labels([pair for pair in self.pairs if pair[0] in wanted])
+
+    def drop(self, names: Iterable[str]) -> Labels:
+        unwanted = set(names)
+        return Labels([pair for pair in self.pairs if pair[0] not in unwanted])
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Labels) and self.pairs == other.pairs
+
+    def __lt__(self, other: Labels) -> bool:
+        return self.pairs < other.pairs
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        """As Prometheus prints a series: `name{a="b", c="d"}`."""
+        inner = ", ".join(f"{n}={quote(v)}" for n, v in self.pairs if n != "__name__")
+        return f"{self.name}{{{inner}}}" if inner or not self.name else self.name
+
+    def __reduce__(self) -> tuple[type[Labels], tuple[tuple[tuple[str, str], ...]]]:
+        return Labels, (self.pairs,)
+
+
+def quote(text: str) -> str:
+    """A Go-style double-quoted string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+MatchOp = Literal["=", "!=", "=~", "!~"]
+
+
+@functools.lru_cache(maxsize=4096)
+def _anchored(pattern: str) -> Any:
+    import re2  # only queries and routes with regexes pay for it
+
+    try:
+        return re2.compile(f"^(?s:{pattern})$")
+    except re2.error as error:
+        raise ValueError(f"bad regex {pattern!r}: {error}") from None
+
+
+class Matcher(msgspec.Struct, frozen=True, order=True):
+    """`name op "value"`. Regexes are RE2, anchored at both ends; an absent label is the empty string."""
+
+    name: str
+    op: MatchOp
+    value: str
+
+    def __post_init__(self) -> None:
+        if self.op in ("=~", "!~"):
+            _anchored(self.value)  # raises ValueError early, where the position is known
+
+    def matches(self, text: str) -> bool:
+        if self.op == "=":
+            return text == self.value
+        if self.op == "!=":
+            return text != self.value
+        return (_anchored(self.value).match(text) is not None) is (self.op == "=~")
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}{quote(self.value)}"
