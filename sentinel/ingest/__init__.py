@@ -1,0 +1,1 @@
+"""Sources: they turn the outside world into payloads, undecoded, and tell how far they have read."""

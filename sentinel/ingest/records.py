@@ -1,0 +1,42 @@
+"""What the readers of Kafka hand on: values as spans of one buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sentinel.model import Int64s, UInt8s
+
+
+class Records(msgspec.Struct, frozen=True, eq=False):
+    """The values of some records of one partition, in the order of their offsets; times in ms or -1."""
+
+    buffer: UInt8s
+    start: Int64s
+    end: Int64s
+    offset: Int64s
+    record_ms: Int64s
+    next_offset: int
+    skipped: dict[str, int] = {}
+    """Batches left out on the way here, by reason."""
+
+    @classmethod
+    def none(cls, next_offset: int, skipped: dict[str, int] | None = None) -> Records:
+        """No records, but reading goes on elsewhere."""
+        rows = np.empty(0, np.int64)
+        return cls(np.empty(0, np.uint8), rows, rows, rows, rows, next_offset, skipped or {})
+
+
+class Fetched(msgspec.Struct, frozen=True, eq=False):
+    """One answer of a poll: where from, the records still to be read out, and their size as fetched.
+
+    `fetch_offset` is where the fetch began, -1 if that is not known.
+    """
+
+    partition: Any
+    pieces: Iterator[Records]
+    size: int
+    fetch_offset: int = -1
