@@ -1,0 +1,1 @@
+"""Rule files, and rules at run time: recording, detecting, alerting."""
