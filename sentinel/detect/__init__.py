@@ -1,0 +1,1 @@
+"""Detectors: models that read a series and write its score and its band."""
