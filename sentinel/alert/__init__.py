@@ -1,0 +1,1 @@
+"""From "the engine decided" to "the receiver was told": the alert event log and the notification pipeline."""
