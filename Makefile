@@ -1,0 +1,39 @@
+# Everything a newcomer needs: `make demo`, `make test`, `make lint`, `make bench`. Needs Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test test-long lint format bench clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
+	$(BIN)/python -m sentinel.app.warm
+	@touch $@
+
+demo: setup
+	$(BIN)/sentinel demo
+
+test: setup
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-long: setup
+	$(BIN)/python -m pytest -m slow --timeout 900
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks.end_to_end
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
