@@ -1,0 +1,160 @@
+"""The plain reader of one JSON record: the oracle of the kernel, and the reader of all it leaves.
+
+The standard library's parser is used because it alone shows duplicate keys and numbers as written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NamedTuple, NoReturn
+
+from sentinel.decode.limits import Limits
+from sentinel.decode.timestamps import ms_of_integer, ms_of_rfc3339, ms_of_seconds
+from sentinel.errors import DecodeError
+
+MAX_DEPTH = 32
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+Path = tuple[str, ...]
+
+
+class Sample(NamedTuple):
+    """One record as read; `timestamp_ms` is None if the record names no time."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    timestamp_ms: int | None
+
+
+class _Number(str):
+    """A number as it is written."""
+
+
+class _Object(list[tuple[str, Any]]):
+    """The members of an object in their order, duplicates included."""
+
+
+def refuse(reason: str, detail: str = "") -> NoReturn:
+    raise DecodeError("json", reason, detail)
+
+
+def _constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+_PARSER = json.JSONDecoder(
+    object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_constant
+)
+
+
+def read_sample(record: bytes, paths: tuple[Path, Path, Path, Path], limits: Limits) -> Sample:
+    """Reads the members at `paths` (name, labels, value, timestamp). Raises DecodeError."""
+    document = _parse(record, limits)
+    name, labels, value, timestamp = (_find(document, path) for path in paths)
+    return Sample(_name(name, limits), _labels(labels, limits), _value(value), _timestamp(timestamp))
+
+
+def _parse(record: bytes, limits: Limits) -> _Object:
+    if len(record) > limits.record_bytes:
+        refuse("record_too_large", f"{len(record)} bytes, at most {limits.record_bytes}")
+    try:
+        text = record.decode()
+    except UnicodeDecodeError as error:
+        refuse("invalid_utf8", f"byte {error.start}")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        refuse("too_deep", f"more than {MAX_DEPTH} levels")
+    try:
+        document = _PARSER.decode(text)
+    except ValueError as error:
+        refuse("invalid_json", str(error))
+    if not isinstance(document, _Object):
+        refuse("wrong_type", "a record is an object")
+    return document
+
+
+def _depth(text: str) -> int:
+    deepest = level = 0
+    for token in _NESTING.findall(text):
+        level += (token in "[{") - (token in "]}")
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _find(document: _Object, path: Path) -> Any:
+    """The member at `path`; None if it is missing, as if it were null."""
+    node: Any = document
+    for key in path:
+        found = [value for name, value in node if name == key] if isinstance(node, _Object) else []
+        if len(found) > 1:
+            refuse("duplicate_field", ".".join(path))
+        node = found[0] if found else None
+    return node
+
+
+def _name(name: Any, limits: Limits) -> str:
+    if name is None:
+        refuse("missing_name")
+    if type(name) is not str:
+        refuse("wrong_type", "the name is not a string")
+    if not name:
+        refuse("invalid_name", "the name is empty")
+    _bounded(name, limits.label_value_bytes)
+    return name
+
+
+def _labels(labels: Any, limits: Limits) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not isinstance(labels, _Object):
+        refuse("wrong_type", "the labels are not an object")
+    if len(labels) > limits.labels:
+        refuse("too_many_labels", f"{len(labels)}, at most {limits.labels}")
+    for name, value in labels:
+        if type(value) is not str:
+            refuse("wrong_type", f"label {name!r} is not a string")
+        if name in ("", "__name__"):
+            refuse("invalid_label", f"label {name!r} is not allowed")
+        _bounded(name, limits.label_name_bytes)
+        _bounded(value, limits.label_value_bytes)
+    read = dict(labels)
+    if len(read) < len(labels):
+        refuse("duplicate_label")
+    return read
+
+
+def _bounded(text: str, limit: int) -> None:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        refuse("invalid_utf8", "half of a surrogate pair")
+    if length > limit:
+        refuse("label_too_long", f"{length} bytes, at most {limit}")
+
+
+def _value(value: Any) -> float:
+    if value is None:
+        refuse("missing_value")
+    if not isinstance(value, _Number):
+        refuse("wrong_type", "the value is not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        refuse("value_not_finite", value[:40])
+    return number
+
+
+def _timestamp(timestamp: Any) -> int | None:
+    if timestamp is None:
+        return None
+    try:
+        if isinstance(timestamp, _Number):
+            if timestamp.lstrip("-").isdigit():
+                return ms_of_integer(timestamp)
+            return ms_of_seconds(float(timestamp))
+        if type(timestamp) is str:
+            return ms_of_rfc3339(timestamp)
+    except ValueError as error:
+        refuse("timestamp_invalid", str(error))
+    refuse("wrong_type", "the timestamp is neither a number nor a string")
