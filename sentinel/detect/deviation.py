@@ -64,10 +64,12 @@ class Deviation:
         floor: float = 1e-4
         """Least scale, as a share of the location."""
 
+        def __post_init__(self) -> None:
+            _check(self)
+
     has_band: ClassVar[bool] = True
 
     def __init__(self, config: Config) -> None:
-        _check(config)
         from sentinel.detect import _deviation_kernel as kernel  # numba, only when a rule needs it
 
         self._kernel = kernel

@@ -81,10 +81,12 @@ class River:
         shingle: int = 1
         """How many last values a model sees."""
 
+        def __post_init__(self) -> None:
+            _check(self)
+
     has_band: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
-        _check(config)
         self._config = config
         self._class, self._args = _model_class(config)
         self._supervised = "y" in inspect.signature(self._class.score_one).parameters

@@ -7,7 +7,7 @@ capacity in two slabs. Free segments of one capacity are chained through the tim
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 BASE, CAPACITY, FIRST, COUNT, KEEP, LAST, SOURCES, SERIAL = range(8)
 COLUMNS = 8
@@ -16,6 +16,8 @@ STORED, DUPLICATE, OUT_OF_ORDER, TOO_LATE, SERIES_LIMIT = range(5)
 OUTCOMES = 5
 
 STALE = np.uint64(0x7FF0000000000002)
+
+TIMES, VALUES, BITS = types.int64[::1], types.float64[::1], types.uint64[::1]
 
 
 @njit("int64(int64[::1], int64, int64, int64)", cache=True, nogil=True)
@@ -106,30 +108,40 @@ def _insert_late(times, values, bits, meta, slot, at, value, value_bits, horizon
 
 
 @njit(
-    "int64(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64[::1], int64[::1], int64[::1],"
-    " float64[::1], uint64[::1], int64, int64, int64, uint8[::1])",
+    "int64(float64[::1], int64[::1], uint64[::1], int64[:, ::1], int64, int64, float64, uint64)",
     cache=True,
     nogil=True,
 )
-def append(  # type: ignore[no-untyped-def]
-    times,
-    values,
-    bits,
-    meta,
-    free,
-    slots,
-    sample_times,
-    sample_values,
-    sample_bits,
-    source,
-    horizon,
-    start,
-    outcome,
-):
+def _replace_newest(values, times, bits, meta, slot, at, value, value_bits):  # type: ignore[no-untyped-def]
+    """Nobody asks for this series: only its newest sample stays. Returns an outcome."""
+    place = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - 1
+    if at > meta[slot, LAST]:
+        times[place], values[place], meta[slot, LAST] = at, value, at
+        return STORED
+    if at < meta[slot, LAST]:
+        return OUT_OF_ORDER
+    if value_bits > bits[place]:
+        values[place] = value
+    return DUPLICATE
+
+
+_WINDOWS = types.Tuple((TIMES, VALUES, BITS, types.int64[:, ::1], TIMES))
+_BATCH = types.Tuple((TIMES, TIMES, VALUES, BITS))
+
+
+@njit(
+    types.int64(_WINDOWS, _BATCH, types.int64, types.int64, types.int64, types.uint8[::1]),
+    cache=True,
+    nogil=True,
+)
+def append(windows, batch, source, horizon, start, outcome):  # type: ignore[no-untyped-def]
     """Append rows `start..` to their slots. Returns the row at which the slab must grow, or the row count.
 
-    `outcome` gets one code per row; rows whose outcome is SERIES_LIMIT on entry are passed over.
+    `windows` is (times, values, value bits, meta, free), `batch` (slots, times, values, value bits).
+    `outcome` gets one code per row; rows with slot -1 are passed over.
     """
+    times, values, bits, meta, free = windows
+    slots, sample_times, sample_values, sample_bits = batch
     for row in range(start, slots.shape[0]):
         slot = slots[row]
         if slot < 0:
@@ -138,17 +150,10 @@ def append(  # type: ignore[no-untyped-def]
         meta[slot, SOURCES] |= source
         count = meta[slot, COUNT]
         newest = count == 0 or at > meta[slot, LAST]
-        if meta[slot, KEEP] < 0 and count > 0:  # nobody asks: only the newest sample stays
-            place = meta[slot, BASE] + meta[slot, FIRST] + count - 1
-            if newest:
-                times[place], values[place], meta[slot, LAST] = at, sample_values[row], at
-                outcome[row] = STORED
-            elif at == meta[slot, LAST]:
-                if sample_bits[row] > bits[place]:
-                    values[place] = sample_values[row]
-                outcome[row] = DUPLICATE
-            else:
-                outcome[row] = OUT_OF_ORDER
+        if meta[slot, KEEP] < 0 and count > 0:
+            outcome[row] = _replace_newest(
+                values, times, bits, meta, slot, at, sample_values[row], sample_bits[row]
+            )
             continue
         if meta[slot, FIRST] + count >= meta[slot, CAPACITY]:
             if not _make_room(times, values, meta, free, slot, horizon):

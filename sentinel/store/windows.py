@@ -50,12 +50,11 @@ class Windows:
     def append(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> UInt8s:
         """One outcome per row (see kernels); rows with slot -1 come out as over the series limit."""
         outcome = np.full(len(slots), kernels.SERIES_LIMIT, np.uint8)
+        batch = (slots, timestamp_ms, value, value.view(np.uint64))
         row, rows = 0, len(slots)
         while True:
-            row = kernels.append(
-                self.timestamp_ms, self.value, self.bits, self.meta, self._free, slots, timestamp_ms, value,
-                value.view(np.uint64), source_mask, self.horizon_ms, row, outcome,
-            )  # fmt: skip
+            windows = (self.timestamp_ms, self.value, self.bits, self.meta, self._free)
+            row = kernels.append(windows, batch, source_mask, self.horizon_ms, row, outcome)
             if row == rows:
                 return outcome
             self._grow()

@@ -27,35 +27,40 @@ def in_group(*rules: str) -> str:
     return "groups:\n- name: g\n  rules:\n" + "".join(f"  - {rule}\n" for rule in rules)
 
 
+EVERYTHING = """\
+groups:
+  - name: g
+    interval: 1m
+    query_offset: 30s
+    limit: 10
+    on_arrival: true
+    labels: {team: core, tier: "1"}
+    rules:
+      - record: job:up:sum
+        expr: sum by (job) (up)
+        labels: {tier: "2", braces: "{{ kept }}"}
+      - alert: Down
+        expr: up == 0
+        for: 5m
+        keep_firing_for: 1h
+        labels: {severity: page, version: 1.10}
+        annotations: {summary: "{{ $labels.job }} is down"}
+      - record: job:odd
+        expr: job:up:sum
+        detector: deviation
+        with: {warmup: 30, direction: up}
+"""
+
+
 def test_everything_a_file_can_say() -> None:
-    (group,) = parse(
-        """\
-        groups:
-          - name: g
-            interval: 1m
-            query_offset: 30s
-            limit: 10
-            on_arrival: true
-            labels: {team: core, tier: "1"}
-            rules:
-              - record: job:up:sum
-                expr: sum by (job) (up)
-                labels: {tier: "2", braces: "{{ kept }}"}
-              - alert: Down
-                expr: up == 0
-                for: 5m
-                keep_firing_for: 1h
-                labels: {severity: page, version: 1.10}
-                annotations: {summary: "{{ $labels.job }} is down"}
-              - record: job:odd
-                expr: job:up:sum
-                detector: deviation
-                with: {warmup: 30, direction: up}
-        """
-    )
+    (group,) = parse(EVERYTHING)
     assert (group.name, group.file, group.key, group.line) == ("g", "r.yml", "r.yml;g", 2)
-    assert (group.interval_ms, group.query_offset_ms, group.limit) == (60_000, 30_000, 10)
-    assert group.on_arrival
+    assert (group.interval_ms, group.query_offset_ms, group.limit, group.on_arrival) == (
+        60_000,
+        30_000,
+        10,
+        True,
+    )
     record, alert, detector = group.rules
     assert (record.record, record.name, record.text) == ("job:up:sum", "job:up:sum", "sum by (job) (up)")
     assert record.static_labels() == {"team": "core", "tier": "2", "braces": "{{ kept }}"}

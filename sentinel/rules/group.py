@@ -1,0 +1,98 @@
+"""A rule group at run time: its rules in order, each seeing what those before it wrote."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from sentinel.errors import QueryError, RuleError
+from sentinel.model import AlertEvent
+from sentinel.rules.alerting import AlertingRule
+from sentinel.rules.context import Context, Moment, RunningRule, source_mask
+from sentinel.rules.detecting import DetectorRule
+from sentinel.rules.load import Rule, RuleGroup
+from sentinel.rules.recording import RecordingRule
+from sentinel.store.index import Demand
+
+
+class RunningGroup:
+    """`last_ms` is the event time of the last evaluation, 0 before the first."""
+
+    def __init__(self, group: RuleGroup, context: Context) -> None:
+        self.spec = group
+        self.key = group.key
+        self.last_ms = 0
+        self.health: dict[int, str] = {}
+        """By rule number, what was wrong with its last evaluation."""
+        self.rules: list[RunningRule] = [_running(rule, group, context) for rule in group.rules]
+        self._store = context.store
+
+    def demands(self) -> list[Demand]:
+        """What the rules read, reaching further back by the query offset."""
+        offset = self.spec.query_offset_ms
+        return [Demand(d.matchers, d.keep_ms + offset) for rule in self.rules for d in rule.demands()]
+
+    def sources(self) -> int:
+        """Bits of the sources that feed any rule."""
+        mask = 0
+        for rule in self.rules:
+            mask |= source_mask(self._store, rule.query)
+        return mask
+
+    def evaluate(self, at_ms: int, held: int, incomplete: bool) -> list[AlertEvent]:
+        """All rules at one event time, but those fed by a source in `held`. A bad rule harms no other."""
+        moment = Moment(at_ms, at_ms - self.spec.query_offset_ms, incomplete)
+        events: list[AlertEvent] = []
+        for number, rule in enumerate(self.rules):
+            if held and source_mask(self._store, rule.query) & held:
+                continue
+            try:
+                events += rule.evaluate(moment)
+                problem = str(rule.problem) if rule.problem else ""
+            except (RuleError, QueryError) as error:
+                problem = str(error)
+            if problem:
+                self.health[number] = problem
+            else:
+                self.health.pop(number, None)
+        self.last_ms = at_ms
+        return events
+
+    def alerting(self) -> list[AlertingRule]:
+        return [rule for rule in self.rules if isinstance(rule, AlertingRule)]
+
+    def snapshot(self) -> dict[str, Any]:
+        named = zip(self.spec.rules, self.rules, strict=True)
+        return {
+            "last_ms": self.last_ms,
+            "rules": [(rule_identity(spec), rule.snapshot()) for spec, rule in named],
+        }
+
+    def restore(self, state: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take over the state of rules that are still here; returns the states nobody wants."""
+        self.last_ms = state["last_ms"]
+        waiting: dict[str, deque[dict[str, Any]]] = {}
+        for identity, rule_state in state["rules"]:
+            waiting.setdefault(identity, deque()).append(rule_state)
+        for spec, rule in zip(self.spec.rules, self.rules, strict=True):
+            mine = waiting.get(rule_identity(spec))
+            if mine:
+                rule.restore(mine.popleft())
+        return [rule_state for left in waiting.values() for rule_state in left]
+
+
+def rule_identity(rule: Rule) -> str:
+    """What a rule is recognised by after a reload, as in Prometheus: its kind, name and labels."""
+    labels = ",".join(f"{name}={template.text}" for name, template in sorted(rule.labels.items()))
+    kind = (
+        f"detect:{rule.detector}:{rule.options!r}" if rule.detector else "record" if rule.record else "alert"
+    )
+    return f"{kind}:{rule.record or rule.alert}{{{labels}}}"
+
+
+def _running(rule: Rule, group: RuleGroup, context: Context) -> RunningRule:
+    if rule.alert:
+        return AlertingRule(rule, group, context)
+    if rule.detector:
+        return DetectorRule(rule, context)
+    return RecordingRule(rule, group.limit, context)

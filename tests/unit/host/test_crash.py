@@ -1,0 +1,76 @@
+"""Killed anywhere, and started again: the same alert events, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sentinel.clock import ManualClock
+from sentinel.model import AlertEvent
+from tests.unit.engine import telemetry as world
+from tests.unit.host.world import MemoryKafka, World
+
+
+async def live(folder: Path, seed: int, kills: frozenset[int], batch: int) -> tuple[list[AlertEvent], World]:
+    """A minute of telemetry; before each second in `kills` the host dies and another one takes over."""
+    kafka, clock = MemoryKafka(), ManualClock(world.START_MS)
+    life = 0
+    here = World(folder / "0", kafka, clock)
+    here.host.start()
+    for second, values in world.seconds_of(world.records(seed, untidy=False)):
+        if second in kills:
+            shutil.copytree(folder / f"{life}", folder / f"{life + 1}")  # what is on disk, and no more
+            await here.host.stop()
+            life += 1
+            here = World(folder / f"{life}", kafka, clock)
+            here.host.start()
+            await here.deliver(batch)
+        clock.time_ms = world.START_MS + second * 1000 + 950
+        kafka.append(values)
+        await here.deliver(batch)
+        await here.settle()
+    events = here.events()
+    await here.host.stop()
+    return events, here
+
+
+@pytest.mark.parametrize(("seed", "kills"), [(3, {42}), (3, {37, 41, 43, 44, 50}), (5, {2, 21, 58})])
+def test_a_killed_host_gives_the_same_events(seed: int, kills: set[int], tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole, _ = asyncio.run(live(tmp_path / "a", seed, frozenset(), 1000))
+    pieces, after = asyncio.run(live(tmp_path / "b", seed, frozenset(kills), 7))
+    assert {event.state for event in whole} == {"firing", "resolved"}
+    assert [event.id for event in pieces] == [event.id for event in whole]
+    assert pieces == whole
+    assert after.host.accounts.total("records") == len(world.records(seed, untidy=False)), (
+        "every record counted once"
+    )
+
+
+def test_accounts_add_up_over_refused_and_dropped(tmp_path: Path) -> None:
+    async def run() -> Counter[str]:
+        kafka, clock = MemoryKafka(), ManualClock(world.START_MS + 500)
+        here = World(tmp_path / "x", kafka, clock)
+        here.host.start()
+        good = [value for _, _, value in world.records(1, seconds=2)]
+        kafka.append([good, [b"{", b'{"name": "x"}'], [good[0]]])
+        await here.deliver()
+        await here.settle()
+        totals = Counter(
+            {
+                family: here.host.accounts.total(family)
+                for family in ("records", "records_refused", "samples", "samples_dropped")
+            }
+        )
+        await here.host.stop()
+        return totals
+
+    totals = asyncio.run(run())
+    assert totals["records_refused"] == 2
+    assert totals["records"] == totals["records_refused"] + totals["samples"] + totals["samples_dropped"]
+    assert totals["samples_dropped"] >= 1
