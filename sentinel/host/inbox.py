@@ -1,0 +1,80 @@
+"""The one queue into the engine's thread: bounded in records, filled on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from sentinel.model import Payloads
+from sentinel.telemetry import INBOX, INBOX_LIMIT
+
+Ack = Callable[[], None]
+Command = Callable[[], Any]
+Item = tuple[Payloads, Ack | None] | Command
+
+
+class Inbox:
+    """Commands pass at once; payloads wait for room."""
+
+    def __init__(self, limit_records: int) -> None:
+        self._limit, self._records = limit_records, 0
+        self._items: deque[Item] = deque()
+        self._filled = threading.Condition()
+        self._room: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        INBOX_LIMIT.set(limit_records)
+
+    async def put(self, payloads: Payloads, ack: Ack | None = None) -> None:
+        """Waits while the inbox is full. One payload larger than the limit passes when it is empty."""
+        while not self._try_put(payloads, ack):
+            loop = asyncio.get_running_loop()
+            turn = loop.create_future()
+            with self._filled:
+                self._room.append((loop, turn))
+            if not self._full(len(payloads)):
+                self._wake_waiters()
+            await turn
+
+    def command(self, command: Command) -> None:
+        with self._filled:
+            self._items.append(command)
+            self._filled.notify()
+
+    def take(self, timeout_seconds: float, limit: int = 64) -> list[Item]:
+        """Up to `limit` items in order; waits at most `timeout_seconds` for the first. The thread's side."""
+        with self._filled:
+            if not self._items and timeout_seconds > 0:
+                self._filled.wait(timeout_seconds)
+            items = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+            self._records -= sum(len(item[0]) for item in items if isinstance(item, tuple))
+            INBOX.set(self._records)
+        if items:
+            self._wake_waiters()
+        return items
+
+    def _full(self, more: int) -> bool:
+        return self._records > 0 and self._records + more > self._limit
+
+    def _try_put(self, payloads: Payloads, ack: Ack | None) -> bool:
+        with self._filled:
+            if self._full(len(payloads)):
+                return False
+            self._items.append((payloads, ack))
+            self._records += len(payloads)
+            INBOX.set(self._records)
+            self._filled.notify()
+            return True
+
+    def _wake_waiters(self) -> None:
+        with self._filled:
+            waiters, self._room = self._room, deque()
+        for loop, turn in waiters:
+            loop.call_soon_threadsafe(resolve, turn)
+
+
+def resolve(turn: asyncio.Future[None]) -> None:
+    """On the loop; whoever waited may have given up meanwhile."""
+    if not turn.done():
+        turn.set_result(None)
