@@ -29,6 +29,7 @@ _TYPES: Final = frozenset(
         "application/jsonl",
         "application/octet-stream",
         "text/plain",
+        "application/x-www-form-urlencoded",  # what curl says unless told otherwise
     ]
 )
 _ENCODINGS: Final = frozenset(["", "identity", "gzip", "deflate"])

@@ -99,10 +99,14 @@ MatchOp = Literal["=", "!=", "=~", "!~"]
 def _anchored(pattern: str) -> Any:
     import re2  # only queries and routes with regexes pay for it
 
+    options = re2.Options()
+    options.log_errors = False
     try:
-        return re2.compile(f"^(?s:{pattern})$")
+        return re2.compile(f"^(?s:{pattern})$", options)
     except re2.error as error:
-        raise ValueError(f"bad regex {pattern!r}: {error}") from None
+        problem = error.args[0]
+        text = problem.decode() if isinstance(problem, bytes) else str(problem)
+        raise ValueError(f"bad regex {pattern!r}: {text.replace(f'^(?s:{pattern})$', pattern)}") from None
 
 
 class Matcher(msgspec.Struct, frozen=True, order=True):

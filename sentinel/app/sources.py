@@ -1,0 +1,106 @@
+"""From the configuration's sources to running ones, each with the decoders that its records need."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from sentinel import plugins
+from sentinel.clock import Clock
+from sentinel.config.load import Config
+from sentinel.config.schema import SourceConfig
+from sentinel.decode.lines import split_lines
+from sentinel.host.feed import Decoder, Feed, Refused
+from sentinel.ingest import http
+from sentinel.ingest.dead_letter import DeadLetter, DeadLetters
+from sentinel.ingest.http import PushSource
+from sentinel.ingest.kafka import KafkaSource
+from sentinel.ingest.kafka_connection import client_options
+from sentinel.ingest.scrape import ScrapeSource
+from sentinel.ingest.source import Sink, Source
+from sentinel.model import Payloads
+
+DRAIN_SECONDS: Final = 3.0
+
+
+class Sources:
+    """All sources. They put what they read into `sink`; `feeds` tells the host of them."""
+
+    def __init__(self, config: Config, sink: Sink, clock: Clock) -> None:
+        self._sources: dict[str, Source] = {}
+        self._dead_letters: dict[str, DeadLetters] = {}
+        self.feeds: list[Feed] = []
+        for source in config.sources:
+            self._sources[source.name] = _source(source, sink, clock)
+            if source.dead_letter_topic and source.kafka:
+                options = partial(client_options, source.kafka)
+                self._dead_letters[source.name] = DeadLetters(source.name, options, source.dead_letter_topic)
+            self.feeds.append(self._feed(source))
+
+    def run(self) -> list[Coroutine[Any, Any, None]]:
+        """What has to run, each until cancelled."""
+        return [
+            *(source.run() for source in self._sources.values()),
+            *(letters.run() for letters in self._dead_letters.values()),
+        ]
+
+    def routes(self) -> list[web.RouteDef]:
+        pushed = (source for source in self._sources.values() if isinstance(source, PushSource))
+        return [route for source in pushed for route in http.routes(source)]
+
+    async def commit(self, source: str, positions: Mapping[str, int]) -> None:
+        """Tell Kafka what a snapshot holds, for tools that watch lag."""
+        reader = self._sources.get(source)
+        if isinstance(reader, KafkaSource) and positions:
+            await reader.commit(positions)
+
+    async def drain(self) -> None:
+        """What was refused goes to its topic before the end, if the broker takes it soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                for letters in self._dead_letters.values():
+                    await letters.flush()
+
+    def _feed(self, source: SourceConfig) -> Feed:
+        letters = self._dead_letters.get(source.name)
+        return Feed(
+            name=source.name,
+            upstream=self._sources[source.name],
+            decoders={source.decoder: _decoder(source)},
+            replayable=source.kafka is not None,
+            series_limit=source.limits.series,
+            delay_ms=int(source.time.delay),
+            max_wait_ms=int(source.time.max_wait),
+            refused=None if letters is None else _dead_letter_writer(letters),
+        )
+
+
+def _source(source: SourceConfig, sink: Sink, clock: Clock) -> Source:
+    if source.kafka is not None:
+        return KafkaSource(source.name, source.kafka, sink, format=source.decoder, clock=clock)
+    if source.scrape is not None:
+        return ScrapeSource(source.name, source.scrape, sink, clock=clock)
+    return PushSource(source.name, sink, split_lines, format=source.decoder, clock=clock)
+
+
+def _decoder(source: SourceConfig) -> Decoder:
+    kind = plugins.load("decoders", source.decoder)
+    settings = source.json if source.decoder == "json" else kind.Config()
+    decoder: Decoder = kind(settings, source.limits.of_records(), int(source.time.max_future))
+    return decoder
+
+
+def _dead_letter_writer(letters: DeadLetters) -> Refused:
+    def refused(payloads: Payloads, rows: list[tuple[int, str]]) -> None:
+        topic, _, partition = payloads.partition.rpartition("/")
+        letters.offer(
+            DeadLetter(payloads.record(row), reason, topic, int(partition), int(payloads.offset[row]))
+            for row, reason in rows
+        )
+
+    return refused
