@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_all_of_tier_a(
         record_property(name, str(count))
     assert counts["A passed"] == TIER_A
     assert not counts["A failed"] and not counts["A skipped"]
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = re.findall(r"\| ([ABC]): [^|]+\| (\d+) \| (\d+) \|", readme)
+    assert shown == [(t, str(counts[f"{t} passed"]), str(_all(counts, t))) for t in "ABC"]
+
+
+def _all(counts: Counter[str], tier: str) -> int:
+    return sum(count for name, count in counts.items() if name.startswith(tier))
 
 
 def _count(outcome: Outcome) -> str:
