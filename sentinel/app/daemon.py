@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -78,7 +79,7 @@ class App:
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (*self.sources.run(), *self.telling.run()):
-                    group.create_task(work)
+                    group.create_task(_for_ever(work))
                 await self._stopped.wait()
                 await self.sources.drain()
                 raise _StopRequested
@@ -168,6 +169,18 @@ class App:
         """From the engine's threads to the loop, if it is still there."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *arguments)  # type: ignore[arg-type]
+
+
+async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
+    """What must run as long as the daemon does; ending by itself is our bug, and ends the daemon."""
+    name = getattr(work, "__qualname__", "a stage")
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+    raise AssertionError(f"{name} ended by itself")
 
 
 class _StopRequested(Exception):  # noqa: N818 - no error

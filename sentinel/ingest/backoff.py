@@ -23,3 +23,9 @@ class Backoff:
     async def wait(self) -> None:
         seconds, self._next = self._next, min(self._next * 2, self._most)
         await asyncio.sleep(seconds * random.uniform(0.5, 1.0))
+
+
+def asked_to_stop() -> bool:
+    """Whether the current task is to end: the Kafka client cancels futures of its own when a broker goes."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from prometheus_client import Gauge
 
-from sentinel.ingest.backoff import Backoff
+from sentinel.ingest.backoff import Backoff, asked_to_stop
 from sentinel.telemetry import DEAD_LETTERS, DEAD_LETTERS_DROPPED, REGISTRY, logger
 
 MOST_LETTERS: Final = 10_000
@@ -90,6 +90,9 @@ class DeadLetters:
                 await self._produce(backoff)
             except AssertionError:
                 raise
+            except asyncio.CancelledError:
+                if asked_to_stop():
+                    raise
             except Exception as error:  # the client's and the network's are too many to name
                 self._logger.warning("dead letters wait", waiting=len(self._queue), error=str(error))
             await backoff.wait()

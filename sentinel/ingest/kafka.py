@@ -10,7 +10,7 @@ import msgspec
 
 from sentinel.clock import Clock, SystemClock
 from sentinel.errors import SourceError
-from sentinel.ingest.backoff import Backoff
+from sentinel.ingest.backoff import Backoff, asked_to_stop
 from sentinel.ingest.kafka_connection import KafkaConnection
 from sentinel.ingest.records import Records
 from sentinel.ingest.source import FAILURES, SKIPPED, PartitionStatus, Sink
@@ -73,6 +73,10 @@ class KafkaSource:
                 await self._session.run()
             except AssertionError:
                 raise
+            except asyncio.CancelledError:
+                if asked_to_stop():
+                    raise
+                FAILURES.labels(self.name, "cancelled").inc()
             except Exception as error:  # the client's and the network's are too many to name
                 reason = error.reason if isinstance(error, SourceError) else type(error).__name__
                 FAILURES.labels(self.name, reason).inc()

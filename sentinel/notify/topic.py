@@ -72,6 +72,10 @@ class TopicWriter:
             before = self.position
             try:
                 await self._session()
+            except asyncio.CancelledError:
+                if _asked_to_stop():
+                    raise
+                _LOG.warning("alert_topic_unreachable", topic=self._topic, error="cancelled by the client")
             except (KafkaError, OSError) as error:
                 _LOG.warning("alert_topic_unreachable", topic=self._topic, error=type(error).__name__)
             await self._pending()
@@ -127,6 +131,12 @@ class TopicWriter:
                 await producer.send(self._topic, cloud_event_data(event), key=key, headers=headers)
             )
         await asyncio.gather(*acknowledged)
+
+
+def _asked_to_stop() -> bool:
+    """Whether this task is to end. The Kafka client also cancels futures of its own when a broker goes."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def cloud_event_headers(event: AlertEvent, source: str) -> list[tuple[str, bytes]]:

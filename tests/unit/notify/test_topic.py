@@ -193,3 +193,26 @@ def test_an_oversized_event_goes_without_its_annotations() -> None:
 
 def test_absent_attributes_have_no_header() -> None:
     assert "ce_subject" not in dict(cloud_event_headers(event("firing", 1, 1, job="j"), "s"))
+
+
+def test_a_client_that_cancels_its_own_futures_does_not_end_the_writer(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen when a broker goes down: a future of the client's is cancelled, and whoever awaits it with it."""
+    session, cancelled = TopicWriter._session, []
+
+    async def cancelled_once(writer: TopicWriter) -> None:
+        if not cancelled:
+            cancelled.append(True)
+            raise asyncio.CancelledError
+        await session(writer)
+
+    async def run() -> None:
+        log = AlertLog(tmp_path / "log")
+        log.append(changes(2))
+        monkeypatch.setattr(TopicWriter, "_session", cancelled_once)
+        writer = TopicWriter(log, tmp_path, options, "cancelled", "s")
+        await run_until(writer, lambda: writer.position == log.end)
+
+    asyncio.run(run())
+    assert cancelled
