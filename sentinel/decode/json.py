@@ -11,6 +11,7 @@ The kernel takes what it is sure of; the plain reader reads the rest and knows t
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import ClassVar
 
@@ -134,8 +135,17 @@ def _key_of(sample: Sample) -> tuple[bytes, bytes]:
 
 def read_labels(name: bytes, labels: bytes) -> Labels:
     """The label set of one key: `name` is the inside of a JSON string, `labels` an object or nothing."""
-    pairs: dict[str, str] = msgspec.json.decode(labels, type=dict[str, str]) if labels else {}
-    return Labels({"__name__": msgspec.json.decode(b'"%b"' % name, type=str), **pairs})
+    pairs = _LABELS.decode(labels) if labels else {}
+    pairs["__name__"] = _name_of(name)
+    return Labels(pairs)
+
+
+_LABELS = msgspec.json.Decoder(dict[str, str])
+
+
+@functools.lru_cache(maxsize=4096)
+def _name_of(name: bytes) -> str:
+    return msgspec.json.decode(b'"%b"' % name, type=str)
 
 
 def warm() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -17,25 +17,32 @@ class Labels:
     Equal sets compare equal and hash equal; the hash and the fingerprint are computed once.
     """
 
-    __slots__ = ("_fingerprint", "_hash", "_map", "pairs")
+    __slots__ = ("_fingerprint", "_hash", "pairs")
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        items = pairs.items() if isinstance(pairs, Mapping) else pairs
-        self.pairs: tuple[tuple[str, str], ...] = tuple(sorted((n, v) for n, v in items if v))
-        self._map: dict[str, str] | None = None
-        self._hash = hash(self.pairs)
+        # dict first: asking the abstract class costs more than all the rest
+        items = pairs.items() if isinstance(pairs, dict) or isinstance(pairs, Mapping) else pairs  # noqa: SIM101
+        self._set(tuple(sorted([pair for pair in items if pair[1]])))
+
+    def _set(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        self.pairs = pairs
+        self._hash = hash(pairs)
         self._fingerprint = -1
+
+    def _part(self, pairs: Iterable[tuple[str, str]]) -> Labels:
+        """A label set of some of these pairs, in their order."""
+        part = Labels.__new__(Labels)
+        part._set(tuple(pairs))
+        return part
 
     @property
     def map(self) -> Mapping[str, str]:
-        """The same pairs for look-up by name; not to be changed."""
-        if self._map is None:
-            self._map = dict(self.pairs)
-        return self._map
+        """The same pairs as a dict, made anew: of a million series nobody wants to keep a million of them."""
+        return dict(self.pairs)
 
     @property
     def name(self) -> str:
-        return self.map.get("__name__", "")
+        return self.get("__name__")
 
     @property
     def fingerprint(self) -> int:
@@ -49,19 +56,20 @@ class Labels:
         return self._fingerprint
 
     def get(self, name: str, default: str = "") -> str:
-        return self.map.get(name, default)
+        for own, text in self.pairs:  # a handful: faster than making a dict
+            if own == name:
+                return text
+        return default
 
     def with_(self, changes: Mapping[str, str]) -> Labels:
         """These labels with `changes` laid over; an empty value removes a label."""
         return Labels({**self.map, **changes})
 
-    def keep(self, names: Iterable[str]) -> Labels:
-        wanted = set(names)
-        return Labels([pair for pair in self.pairs if pair[0] in wanted])
+    def keep(self, names: Collection[str]) -> Labels:
+        return self._part([pair for pair in self.pairs if pair[0] in names])
 
-    def drop(self, names: Iterable[str]) -> Labels:
-        unwanted = set(names)
-        return Labels([pair for pair in self.pairs if pair[0] not in unwanted])
+    def drop(self, names: Collection[str]) -> Labels:
+        return self._part([pair for pair in self.pairs if pair[0] not in names])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)

@@ -99,10 +99,14 @@ class SampleBatch(msgspec.Struct, frozen=True, eq=False):
         return len(self.timestamp_ms)
 
     def labels(self, row: int) -> Labels:
-        """The label set of one row, target labels laid over. For misses and edges: it builds objects."""
-        a, b, c, d = self.key[row]
-        labels = self.read_labels(self.buffer[a:b].tobytes(), self.buffer[c:d].tobytes())
-        return labels.with_(self.target.map) if len(self.target) else labels
+        return self.labels_of(np.array([row], np.int64))[0]
+
+    def labels_of(self, rows: Int64s) -> list[Labels]:
+        """The label sets of these rows, target labels laid over. For misses and edges: it builds objects."""
+        read, raw, target = self.read_labels, self.buffer.data, self.target.map
+        spans = self.key[rows].tolist()
+        found = [read(bytes(raw[a:b]), bytes(raw[c:d])) for a, b, c, d in spans]
+        return [labels.with_(target) for labels in found] if target else found
 
 
 class Decoded(msgspec.Struct, frozen=True, eq=False):

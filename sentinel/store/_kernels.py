@@ -247,3 +247,15 @@ def insert(keys, slots, new_keys, new_slots):  # type: ignore[no-untyped-def]
             place = (place + np.uint64(1)) & mask
         keys[np.int64(place), 0], keys[np.int64(place), 1] = new_keys[row, 0], new_keys[row, 1]
         slots[np.int64(place)] = new_slots[row]
+
+
+@njit(types.void(types.uint8[::1], TIMES, BITS), cache=True, nogil=True)
+def fingerprints(text, ends, out):  # type: ignore[no-untyped-def]
+    """FNV-1a-64 of each span of `text`; spans follow each other and end at `ends`."""
+    place = 0
+    for row in range(ends.shape[0]):
+        value = np.uint64(0xCBF29CE484222325)
+        while place < ends[row]:
+            value = (value ^ np.uint64(text[place])) * np.uint64(0x100000001B3)
+            place += 1
+        out[row] = value

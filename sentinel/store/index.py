@@ -6,12 +6,15 @@ searches. Its order is that of fingerprints: slot numbers must not leak into res
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 
-from sentinel.model import Int64s, Labels, Matcher
+from sentinel.model import Bools, Int64s, Labels, Matcher, UInt64s
+
+UNASKED = -1
+"""How far back a series is read that nobody reads: only its newest sample stays."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -27,27 +30,47 @@ class Selection:
     def __init__(self, matchers: tuple[Matcher, ...], index: SeriesIndex) -> None:
         self.matchers = matchers
         self.version = 0
+        self.keep_ms = UNASKED
+        """How far back somebody reads its series."""
+        self.name = selected_name(matchers)
         self._index = index
         self._members: set[int] = set()
         self._sorted: Int64s | None = None
+        self._checks = tuple(
+            m for m in matchers if (m.name, m.op) != ("__name__", "=") or m.value != self.name
+        )
 
     def slots(self) -> Int64s:
         """Slots ordered by (fingerprint, labels); not to be written to."""
         if self._sorted is None:
-            labels = self._index.labels
-            order = sorted(self._members, key=lambda slot: (labels[slot].fingerprint, labels[slot].pairs))
-            self._sorted = np.array(order, np.int64)
+            members = np.fromiter(self._members, np.int64, len(self._members))
+            fingerprints = self._index.fingerprints(members)
+            order = np.argsort(fingerprints)
+            ordered = fingerprints[order]
+            self._sorted = members[order]
+            if (ordered[1:] == ordered[:-1]).any():
+                labels = self._index.labels
+                pairs = zip(ordered.tolist(), self._sorted.tolist(), strict=True)
+                by_labels = sorted(pairs, key=lambda pair: (pair[0], labels[pair[1]].pairs))
+                self._sorted = np.array([slot for _, slot in by_labels], np.int64)
         return self._sorted
 
-    def offer(self, slot: int, labels: Labels) -> None:
-        if matches(self.matchers, labels):
-            self._members.add(slot)
-            self._changed()
+    def offer(self, slot: int, labels: Labels) -> bool:
+        """A series of the right name; whether it is meant."""
+        for matcher in self._checks:
+            if not matcher.matches(labels.get(matcher.name)):
+                return False
+        self._members.add(slot)
+        self._changed()
+        return True
 
     def withdraw(self, slots: set[int]) -> None:
         if not self._members.isdisjoint(slots):
             self._members -= slots
             self._changed()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._members)
 
     def _changed(self) -> None:
         self.version += 1
@@ -68,6 +91,8 @@ class SeriesIndex:
         self._by_name: dict[str, set[int]] = {}
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
         self._by_selected_name: dict[str, list[Selection]] = {}
+        self._fingerprints: UInt64s = np.zeros(256, np.uint64)
+        self._fingerprinted: Bools = np.zeros(256, np.bool_)
 
     def __len__(self) -> int:
         return len(self._slot_of)
@@ -79,19 +104,39 @@ class SeriesIndex:
     def live(self) -> list[int]:
         return list(self._slot_of.values())
 
-    def add(self, labels: Labels) -> int:
-        """A slot for a series not known yet."""
+    def add(self, labels: Labels) -> tuple[int, int]:
+        """(slot, how far back somebody reads it) of a series not known yet."""
         if self._free:
             slot = self._free.pop()
             self.labels[slot] = labels
+            self._fingerprinted[slot] = False
         else:
             slot = len(self.labels)
             self.labels.append(labels)
         self._slot_of[labels] = slot
-        self._by_name.setdefault(labels.name, set()).add(slot)
-        for selection in self._interested(labels.name):
-            selection.offer(slot, labels)
-        return slot
+        name = labels.name
+        self._by_name.setdefault(name, set()).add(slot)
+        keep_ms = UNASKED
+        for selections in (self._by_selected_name.get(name, ()), self._by_selected_name.get("", ())):
+            for selection in selections:
+                if selection.offer(slot, labels) and selection.keep_ms > keep_ms:
+                    keep_ms = selection.keep_ms
+        return slot, keep_ms
+
+    def fingerprints(self, slots: Int64s) -> UInt64s:
+        """Of series that are here; each computed once, many at a time."""
+        room = len(self._fingerprints)
+        if room < len(self.labels):
+            grown = np.zeros(2 * len(self.labels), np.uint64)
+            grown[:room] = self._fingerprints
+            self._fingerprinted = np.concatenate([self._fingerprinted, np.zeros(len(grown) - room, np.bool_)])
+            self._fingerprints = grown
+        new = slots[~self._fingerprinted[slots]]
+        if len(new):
+            self._fingerprints[new] = fingerprints([self.labels[slot] for slot in new.tolist()])
+            self._fingerprinted[new] = True
+        found: UInt64s = self._fingerprints[slots]
+        return found
 
     def remove(self, slots: Iterable[int]) -> None:
         gone = set(slots)
@@ -112,7 +157,7 @@ class SeriesIndex:
         known = self._selections.get(matchers)
         if known is None:
             known = self._selections[matchers] = Selection(matchers, self)
-            self._by_selected_name.setdefault(selected_name(matchers), []).append(known)
+            self._by_selected_name.setdefault(known.name, []).append(known)
             for slot in self._candidates(matchers):
                 known.offer(slot, self.labels[slot])
         return known
@@ -121,16 +166,12 @@ class SeriesIndex:
         """Forget selections that nobody asks for any more (after a reload)."""
         self._selections = {m: s for m, s in self._selections.items() if m in wanted}
         self._by_selected_name = {}
-        for matchers, selection in self._selections.items():
-            self._by_selected_name.setdefault(selected_name(matchers), []).append(selection)
+        for selection in self._selections.values():
+            self._by_selected_name.setdefault(selection.name, []).append(selection)
 
     def _candidates(self, matchers: tuple[Matcher, ...]) -> Iterable[int]:
         name = selected_name(matchers)
         return self._by_name.get(name, ()) if name else self._slot_of.values()
-
-    def _interested(self, name: str) -> Iterable[Selection]:
-        yield from self._by_selected_name.get(name, ())
-        yield from self._by_selected_name.get("", ())
 
 
 def selected_name(matchers: tuple[Matcher, ...]) -> str:
@@ -141,5 +182,15 @@ def selected_name(matchers: tuple[Matcher, ...]) -> str:
     return ""
 
 
-def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
-    return all(matcher.matches(labels.get(matcher.name)) for matcher in matchers)
+def fingerprints(series: Sequence[Labels]) -> UInt64s:
+    """`Labels.fingerprint` of many label sets."""
+    from sentinel.store import _kernels as kernels  # planning a query imports this module, and no numba
+
+    texts = [
+        b"".join([b"%b\xff%b\xff" % (name.encode(), value.encode()) for name, value in labels.pairs])
+        for labels in series
+    ]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    out = np.empty(len(texts), np.uint64)
+    kernels.fingerprints(np.frombuffer(bytearray().join(texts), np.uint8), ends, out)
+    return out

@@ -9,9 +9,9 @@ import numpy as np
 
 from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
 from sentinel.store import _kernels as kernels
-from sentinel.store.index import Demand, Selection, SeriesIndex, matches, selected_name
+from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex
 from sentinel.store.lookup import HashTable
-from sentinel.store.windows import UNASKED, Windows
+from sentinel.store.windows import Windows
 
 DROP_REASONS = {
     kernels.DUPLICATE: "duplicate_timestamp",
@@ -33,7 +33,7 @@ class Store:
         """Changes when a source starts to feed a series that it did not feed before."""
         self._retention_ms = retention_ms
         self._table = HashTable()
-        self._demands: dict[str, list[Demand]] = {}
+        self._asked: list[Selection] = []
         self._serial = 0
         self._creator: dict[int, int] = {}
         self._created: dict[int, int] = {}
@@ -80,11 +80,19 @@ class Store:
 
     def demand(self, demands: Iterable[Demand]) -> None:
         """What is read from now on. Windows of series already here are resized for what comes."""
-        self._demands = {}
+        for selection in self._asked:
+            selection.keep_ms = UNASKED
+        self._asked = []
         for demand in demands:
-            self._demands.setdefault(selected_name(demand.matchers), []).append(demand)
-        for slot in self.index.live():
-            self.windows.meta[slot, kernels.KEEP] = self._keep_ms(self.index.labels[slot])
+            selection = self.index.selection(demand.matchers)
+            selection.keep_ms = max(selection.keep_ms, demand.keep_ms)
+            self._asked.append(selection)
+        live = np.array(self.index.live(), np.int64)
+        self.windows.meta[live, kernels.KEEP] = UNASKED if self._retention_ms is None else self._retention_ms
+        for selection in (
+            sorted(self._asked, key=lambda each: each.keep_ms) if self._retention_ms is None else ()
+        ):
+            self.windows.meta[selection.slots(), kernels.KEEP] = selection.keep_ms
 
     def ingest(
         self, batch: SampleBatch, source_mask: int, series_limit: int = 1 << 62
@@ -104,19 +112,28 @@ class Store:
         outcome = self.windows.append(slots, timestamp_ms, value, source_mask)
         return np.bincount(outcome, minlength=kernels.OUTCOMES)
 
-    def slot(self, labels: Labels, source_mask: int = 0, series_limit: int = 1 << 62) -> int:
-        """The slot of a series, made if it is new; -1 when that would pass the limit of its source."""
-        slot = self.index.find(labels)
-        if slot >= 0:
-            return slot
-        if self._created.get(source_mask, 0) >= series_limit:
-            return -1
-        slot = self.index.add(labels)
-        self._serial += 1
-        self.windows.open(slot, self._keep_ms(labels), self._serial)
-        self._created[source_mask] = self._created.get(source_mask, 0) + 1
-        self._creator[slot] = source_mask
-        return slot
+    def slot(self, labels: Labels, source_mask: int = 0) -> int:
+        """The slot of a series, made if it is new."""
+        return self.slots([labels], source_mask)[0]
+
+    def slots(self, series: Iterable[Labels], source_mask: int = 0, series_limit: int = 1 << 62) -> list[int]:
+        """The slots of series, made where new; -1 where that would pass the limit of their source."""
+        found, new, created = [], [], self._created.get(source_mask, 0)
+        for labels in series:
+            slot = self.index.find(labels)
+            if slot < 0 and created < series_limit:
+                slot, keep_ms = self.index.add(labels)
+                created += 1
+                self._serial += 1
+                self._creator[slot] = source_mask
+                new.append((slot, keep_ms, self._serial))
+            found.append(slot)
+        self._created[source_mask] = created
+        if new:
+            slots, keep_ms_of, serials = np.array(new, np.int64).T
+            kept = keep_ms_of if self._retention_ms is None else np.full_like(slots, self._retention_ms)
+            self.windows.open(slots, kept, serials)
+        return found
 
     def add(self, labels: Labels, timestamp_ms: Sequence[int], value: Sequence[float]) -> int:
         """A few samples of one series: for edges and tests."""
@@ -167,11 +184,11 @@ class Store:
     def restore(self, state: dict[str, Any]) -> None:
         """Fill an empty store from a snapshot; `demand` must have been called before."""
         self.windows.horizon_ms = state["horizon_ms"]
-        creators = state["creator"].tolist()
-        slots = np.array(
-            [self.slot(labels, mask) for labels, mask in zip(state["labels"], creators, strict=True)],
-            np.int64,
-        )
+        masks, series = state["creator"], state["labels"]
+        slots = np.zeros(len(masks), np.int64)
+        for mask in np.unique(masks).tolist():
+            mine = np.flatnonzero(masks == mask)
+            slots[mine] = self.slots([series[row] for row in mine.tolist()], mask)
         rows = np.repeat(slots, state["count"])
         self.windows.append(rows, state["timestamp_ms"], state["value"], 0)
         if len(slots):
@@ -183,19 +200,14 @@ class Store:
         self, batch: SampleBatch, slots: Int64s, missing: Int64s, source_mask: int, series_limit: int
     ) -> None:
         """Find or make the slots of rows whose hash is unknown; fills `slots` in place."""
-        hashes, first, inverse = np.unique(
-            batch.series_hash[missing], axis=0, return_index=True, return_inverse=True
-        )
-        found = np.array(
-            [self.slot(batch.labels(row), source_mask, series_limit) for row in missing[first].tolist()],
-            np.int64,
-        )
-        slots[missing] = found[inverse.reshape(-1)]
-        known = found >= 0
-        self._table.put(hashes[known], found[known])
-
-    def _keep_ms(self, labels: Labels) -> int:
-        if self._retention_ms is not None:
-            return self._retention_ms
-        asked = [*self._demands.get(labels.name, ()), *self._demands.get("", ())]
-        return max((d.keep_ms for d in asked if matches(d.matchers, labels)), default=UNASKED)
+        first: dict[tuple[int, int], int] = {}
+        hashes = [(one, other) for one, other in batch.series_hash[missing].tolist()]
+        for place, key in enumerate(hashes):
+            first.setdefault(key, place)
+        rows = missing[list(first.values())]
+        found = self.slots(batch.labels_of(rows), source_mask, series_limit)
+        slot_of = dict(zip(first, found, strict=True))
+        slots[missing] = [slot_of[key] for key in hashes]
+        known = np.array(found, np.int64)
+        made = known >= 0
+        self._table.put(batch.series_hash[rows][made], known[made])

@@ -12,7 +12,6 @@ import numpy as np
 from sentinel.model import Bools, Floats, Int64s, UInt8s, UInt64s
 from sentinel.store import _kernels as kernels
 
-UNASKED = -1
 _CLASSES = 48
 
 
@@ -35,14 +34,15 @@ class Windows:
     def nbytes(self) -> int:
         return self.timestamp_ms.nbytes + self.value.nbytes + self.meta.nbytes
 
-    def open(self, slot: int, keep_ms: int, serial: int) -> None:
-        """A fresh window at `slot`; it takes memory with its first sample."""
-        if slot >= len(self.meta):
-            grown = np.zeros((2 * slot, kernels.COLUMNS), np.int64)
+    def open(self, slots: Int64s, keep_ms: Int64s, serials: Int64s) -> None:
+        """Fresh windows at these slots; they take memory with their first sample."""
+        highest = int(slots.max(initial=0))
+        if highest >= len(self.meta):
+            grown = np.zeros((2 * highest, kernels.COLUMNS), np.int64)
             grown[: len(self.meta)] = self.meta
             self.meta = grown
-        self.meta[slot] = 0
-        self.meta[slot, kernels.KEEP], self.meta[slot, kernels.SERIAL] = keep_ms, serial
+        self.meta[slots] = 0
+        self.meta[slots, kernels.KEEP], self.meta[slots, kernels.SERIAL] = keep_ms, serials
 
     def close(self, slots: Int64s) -> None:
         kernels.release(self.timestamp_ms, self.meta, self._free, slots)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sentinel.model import STALE
 from sentinel.store import _kernels as kernels
-from sentinel.store.windows import UNASKED, Windows
+from sentinel.store.index import UNASKED
+from sentinel.store.windows import Windows
 
 LONG_AGO = -(1 << 62)
 
@@ -57,8 +58,7 @@ def test_windows_show_what_the_plain_twin_shows(
     rows: list[tuple[int, int, int, bool]], keeps: list[int]
 ) -> None:
     windows, plain = Windows(), [PlainWindow(keep) for keep in keeps]
-    for slot, keep in enumerate(keeps):
-        windows.open(slot, keep, slot + 1)
+    windows.open(np.arange(4), np.array(keeps), np.arange(1, 5))
     horizon = LONG_AGO
     for slot, at, value, moves in rows:
         outcome = windows.append(np.array([slot]), np.array([at]), np.array([float(value)]), 1)
@@ -86,7 +86,7 @@ def test_latest_is_the_newest_sample_in_a_left_open_lookback(
     samples: list[tuple[int, bool]], at: int, lookback: int
 ) -> None:
     windows = Windows()
-    windows.open(0, 1000, 1)
+    windows.open(np.array([0]), np.array([1000]), np.array([1]))
     for time, stale in samples:
         windows.append(np.array([0]), np.array([time]), np.array([STALE if stale else float(time)]), 0)
     present, value, when = windows.latest(np.array([0]), at, lookback)
@@ -100,8 +100,7 @@ def test_latest_is_the_newest_sample_in_a_left_open_lookback(
 def test_growth_and_reuse_keep_every_sample() -> None:
     windows = Windows()
     slots, count = np.arange(300), 200
-    for slot in slots.tolist():
-        windows.open(slot, 1 << 40, slot + 1)
+    windows.open(slots, np.full(300, 1 << 40), slots + 1)
     for at in range(count):
         windows.append(slots, np.full(300, at), np.full(300, float(at)), 1)
     counts, times, values = windows.export(slots)
@@ -110,8 +109,7 @@ def test_growth_and_reuse_keep_every_sample() -> None:
     assert (values == times).all()
     reserved = windows.nbytes
     windows.close(slots)
-    for slot in slots.tolist():
-        windows.open(slot, 1 << 40, slot + 1000)
+    windows.open(slots, np.full(300, 1 << 40), slots + 1000)
     for at in range(count):
         windows.append(slots, np.full(300, at), np.full(300, float(at)), 1)
     assert windows.nbytes == reserved, "freed segments are taken again"
@@ -119,7 +117,7 @@ def test_growth_and_reuse_keep_every_sample() -> None:
 
 def test_a_short_window_takes_bounded_memory() -> None:
     windows = Windows()
-    windows.open(0, 60_000, 1)
+    windows.open(np.array([0]), np.array([60_000]), np.array([1]))
     for at in range(0, 3_600_000, 1000):
         windows.horizon_ms = at - 1000
         windows.append(np.array([0]), np.array([at]), np.array([1.0]), 1)
