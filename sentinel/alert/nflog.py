@@ -89,7 +89,12 @@ class NotificationLog:
         return Saved(
             alerts=[decode_event(data) for (data,) in fetch("SELECT event FROM alerts")],
             groups=[
-                GroupRow((key, name), Labels(msgspec.msgpack.decode(labels)), next_ms, bool(flushed))
+                GroupRow(
+                    (key, name),
+                    Labels(msgspec.msgpack.decode(labels, type=list[tuple[str, str]])),
+                    next_ms,
+                    bool(flushed),
+                )
                 for key, name, labels, next_ms, flushed in groups
             ],
             entries={

@@ -64,7 +64,7 @@ def _parse(record: bytes, limits: Limits) -> _Object:
         text = record.decode()
     except UnicodeDecodeError as error:
         refuse("invalid_utf8", f"byte {error.start}")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if text.count("{") + text.count("[") > MAX_DEPTH and _too_deep(text):
         refuse("too_deep", f"more than {MAX_DEPTH} levels")
     try:
         document = _PARSER.decode(text)
@@ -75,12 +75,15 @@ def _parse(record: bytes, limits: Limits) -> _Object:
     return document
 
 
-def _depth(text: str) -> int:
-    deepest = level = 0
-    for token in _NESTING.findall(text):
+def _too_deep(text: str) -> bool:
+    """Stops where it is sure: whoever nests a record without end is not to be read to it."""
+    level = 0
+    for found in _NESTING.finditer(text):
+        token = found[0]
         level += (token in "[{") - (token in "]}")
-        deepest = max(deepest, level)
-    return deepest
+        if level > MAX_DEPTH:
+            return True
+    return False
 
 
 def _find(document: _Object, path: Path) -> Any:
