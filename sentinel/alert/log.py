@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinel.alert.segment import cut_torn_tail, frame, frames, sync_folder
 from sentinel.errors import StateError
 from sentinel.model import AlertEvent, Labels
+from sentinel.store.frames import cut_torn_tail, frame, frames, sync_folder
 from sentinel.telemetry import logger
 
 _LOG = logger("alert")

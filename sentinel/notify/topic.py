@@ -20,6 +20,7 @@ import msgspec
 
 from sentinel.model import AlertEvent
 from sentinel.notify.payload import rfc3339
+from sentinel.store.frames import sync_folder
 from sentinel.telemetry import TOPIC_PENDING, logger
 
 _LOG = logger("notify")
@@ -187,8 +188,4 @@ def _write_synced(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -1,43 +1,57 @@
-"""Checksummed frames in append-only files: the one on-disk form of journal and logs.
+"""Checksummed frames in append-only files: the one form in which journal and logs lie on disk.
 
-A frame is `length u32, crc32 u32, body`. A crash can leave a torn last frame; reading stops before it.
+A frame is length, CRC-32, payload. A crash can leave a torn last one; reading stops before it.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from struct import Struct
 from typing import Final
 
-HEADER: Final = Struct("<II")
-_LARGEST: Final = 1 << 30
+_HEADER: Final = struct.Struct("<II")
 
 
-def frame(body: bytes) -> bytes:
-    return HEADER.pack(len(body), zlib.crc32(body)) + body
+def frame(payload: bytes) -> bytes:
+    """`payload` with its length and checksum in front."""
+    return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def frames(data: bytes | memoryview, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(position after the frame, body) of each whole frame from `start`; ends at the first torn one."""
-    view = memoryview(data)
-    while start + HEADER.size <= len(view):
-        length, checksum = HEADER.unpack_from(view, start)
-        end = start + HEADER.size + length
-        if length > _LARGEST or end > len(view):
-            return
-        body = bytes(view[start + HEADER.size : end])
-        if zlib.crc32(body) != checksum:
-            return
-        yield end, body
-        start = end
+def frames(path: Path, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(offset behind the frame, payload) of every whole frame from `offset`; ends where one is not."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length, checksum = _HEADER.unpack(header)
+            payload = file.read(length)
+            if len(payload) < length or zlib.crc32(payload) != checksum or not payload:
+                return
+            offset += _HEADER.size + length
+            yield offset, payload
+
+
+def cut_torn_tail(path: Path) -> tuple[int, int]:
+    """Cuts what a crash left half written; (bytes kept, bytes cut).
+
+    Only the last segment can have such a tail: an earlier one was synced before the next was begun.
+    """
+    kept = 0
+    for offset, _ in frames(path):
+        kept = offset
+    torn = path.stat().st_size - kept
+    if torn:
+        with path.open("r+b") as file:
+            file.truncate(kept)
+            os.fsync(file.fileno())
+    return kept, torn
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Makes created, renamed and removed names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -87,7 +87,7 @@ class Journal:
         """(number, entry) of all entries behind number `after`."""
         for first, path in self._segments():
             number = first - 1
-            for _, body in frames(path.read_bytes()):
+            for _, body in frames(path):
                 number += 1
                 if number > after:
                     yield number, self._decode(path, body)

@@ -1,0 +1,1 @@
+"""The daemon as users run it: its own process, a real Kafka, real sockets, real kills."""
