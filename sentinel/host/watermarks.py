@@ -90,7 +90,7 @@ class SourceTime:
             return "disconnected", 0
         times = []
         for partition, status in feed.upstream.partitions().items():
-            read = self.positions.get(partition, status.position)
+            read = self.positions.get(partition, -1)  # ingested, not merely on its way to us
             if status.end < 0 or now_ms - status.heard_ms > HEARD_WITHIN_MS or read < status.end:
                 times.append(self._watermarks.get(partition, 0))
         if not times:
