@@ -45,6 +45,7 @@ class App:
         self.config, self.options = config, options
         self.clock = clock or SystemClock()
         self._stopped = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self.events = AlertLog(options.storage / "alerts")
         self.engine = Engine(groups_of(config), _settings(config, options))
@@ -76,6 +77,7 @@ class App:
         self._handle_signals()
         server = await self._serve()
         self.host.start()
+        stopped_by: ExceptionGroup[SentinelError] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (*self.sources.run(), *self.telling.run()):
@@ -85,11 +87,15 @@ class App:
                 raise _StopRequested
         except* _StopRequested:
             pass
+        except* SentinelError as failed:
+            stopped_by = failed
         finally:
             await self.host.stop()
             await self.telling.close()
             await server.cleanup()
             telemetry.REGISTRY.unregister(self.host.accounts)
+        if stopped_by is not None:
+            raise StateError(f"cannot go on: {'; '.join(map(str, stopped_by.exceptions))}")
         if self.host.failure is not None:
             raise StateError(f"the engine stopped: {self.host.failure!r}") from self.host.failure
 
@@ -155,13 +161,18 @@ class App:
         self._loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     def _reload_soon(self) -> None:
-        task = self._loop.create_task(self.reload())
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told in the log already
+        self._keep(self._loop.create_task(self.reload()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        """The loop itself holds tasks weakly. What goes wrong in these is in the log already."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _snapshot_kept(self, positions: Mapping[str, Mapping[str, int]]) -> None:
         """Windows on the past may close: offsets are committed, the alert log is cut behind every reader."""
         for source, offsets in positions.items():
-            self._loop.create_task(self.sources.commit(source, offsets))
+            self._keep(self._loop.create_task(self.sources.commit(source, offsets)))
         before = min(self.host.log_position, self.telling.position)
         self._loop.run_in_executor(None, self.events.trim, before)
 

@@ -30,6 +30,7 @@ def run(
 ) -> None:
     """Run the daemon until SIGTERM. SIGHUP reloads rules and receivers."""
     configure_logging(log_level)
+    from sentinel.app.state_folder import claimed
     from sentinel.config.load import load_config
 
     config = load_config(config_file)
@@ -42,7 +43,8 @@ def run(
     async def daemon() -> None:
         from sentinel.app import App, Options
 
-        await App(config, Options(storage, listen, enable_lifecycle)).run()
+        with claimed(storage):
+            await App(config, Options(storage, listen, enable_lifecycle)).run()
 
     if sys.platform == "win32":
         asyncio.run(daemon())
