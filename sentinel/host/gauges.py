@@ -14,6 +14,7 @@ from sentinel.host.schedule import Schedule
 from sentinel.host.watermarks import SourceTime
 from sentinel.store.journal import Step
 
+log = telemetry.logger("rules")
 EVERY_MS: Final = 250
 
 
@@ -34,6 +35,7 @@ class Gauges:
         """Keys of groups that work through a backlog; replaced likewise."""
         self._engine, self._times, self._schedule = engine, times, schedule
         self._updated_ms = 0
+        self._problems: dict[str, dict[int, str]] = {}
 
     def evaluated(self, step: Step, seconds: float) -> None:
         group = self._engine.groups[step.group]
@@ -41,6 +43,10 @@ class Gauges:
         telemetry.GROUP_DURATION.labels(step.group).set(seconds)
         if group.health:
             telemetry.RULE_FAILURES.labels(step.group).inc(len(group.health))
+        if group.health != self._problems.get(step.group, {}):
+            for number, problem in group.health.items():
+                log.warning("rule failed", group=step.group, rule=group.rules[number].name, error=problem)
+            self._problems[step.group] = dict(group.health)
 
     def forget(self) -> None:
         """Groups may be gone after a reload."""

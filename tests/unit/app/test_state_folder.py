@@ -20,6 +20,6 @@ def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_refusal(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match=r"--storage\.path: .*file.state cannot be written"):
-        with claimed(tmp_path / "file" / "state"):
-            pass
+    refusal = pytest.raises(StateError, match=r"--storage\.path: .*file.state cannot be written")
+    with refusal, claimed(tmp_path / "file" / "state"):
+        pass
