@@ -64,7 +64,7 @@ class Host:
         self._intake.arrival_ms = self.beat_ms
         self._snapshot_ms = self.beat_ms
         self._cut = (0, 0)
-        self._stopping = False
+        self._stopping = self._unfinished = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.on_events: Callable[[], None] = lambda: None
         """Called on the engine's thread when the alert log has grown."""
@@ -181,7 +181,8 @@ class Host:
 
     def _turn(self) -> None:
         now_ms = self._now()
-        for payloads in self._receive(self._schedule.wait_ms(now_ms) / 1000, self._intake.ingest):
+        wait_ms = 0 if self._unfinished else self._schedule.wait_ms(now_ms)
+        for payloads in self._receive(wait_ms / 1000, self._intake.ingest):
             self._intake.ingest(payloads)
         now_ms = self._now()
         for source in self.times.values():
@@ -223,6 +224,7 @@ class Host:
 
     def _advance(self, steps: list[Step], now_ms: int) -> None:
         """Evaluate for one turn; what remains is due again next time."""
+        self._unfinished = False
         if not steps:
             return
         events: list[AlertEvent] = []
@@ -235,6 +237,7 @@ class Host:
             done.append(step)
             if time.monotonic() > until:
                 break
+        self._unfinished = len(done) < len(steps)
         self._record(now_ms, done)
         self._publish(events)
 

@@ -19,6 +19,7 @@ START_GRACE_MS: Final = 10_000
 """At first groups wait this long for sources to say what they hold."""
 GAP_MS: Final = 30_000
 """A group over pushed or scraped samples that was not evaluated for longer goes on with the present."""
+BLOCKED_MS: Final = 50
 BACKLOG_MS: Final = 10_000
 MOST_STEPS: Final = 20_000
 """A backlog of more evaluations than this is entered at its end: one odd timestamp must not cost a year."""
@@ -67,14 +68,17 @@ class Schedule:
         return steps
 
     def wait_ms(self, now_ms: int) -> int:
-        """How long nothing will be due if nothing comes in; at most a second."""
+        """How long nothing will be due if nothing comes in; at most a second.
+
+        What is overdue waits for its sources: they are looked at now and then.
+        """
         waits = [1000]
         for group in self._engine.groups.values():
             if group.last_ms:
                 waits.append(self._next(group, group.last_ms) - now_ms)
             if group.key in self._arrived:
                 waits.append(max(self._arrived[group.key], self._pause_over(group)) - now_ms)
-        return max(1, min(waits))
+        return min(wait if wait > 0 else BLOCKED_MS for wait in waits)
 
     def catching_up(self, group: RunningGroup, now_ms: int) -> bool:
         """Whether a backlog is evaluated: what fires may be over already. Standing still is none."""
