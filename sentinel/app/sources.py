@@ -15,7 +15,7 @@ from sentinel.clock import Clock
 from sentinel.config.load import Config
 from sentinel.config.schema import SourceConfig
 from sentinel.decode.lines import split_lines
-from sentinel.host.feed import Decoder, Feed, Refused
+from sentinel.host.feed import Decoder, Feed, Hold, Refused
 from sentinel.ingest import http
 from sentinel.ingest.dead_letter import DeadLetter, DeadLetters
 from sentinel.ingest.http import PushSource
@@ -77,6 +77,7 @@ class Sources:
             delay_ms=int(source.time.delay),
             max_wait_ms=int(source.time.max_wait),
             refused=None if letters is None else _dead_letter_writer(letters),
+            hold=_holder(self._sources[source.name]),
         )
 
 
@@ -93,6 +94,19 @@ def _decoder(source: SourceConfig) -> Decoder:
     settings = source.json if source.decoder == "json" else kind.Config()
     decoder: Decoder = kind(settings, source.limits.of_records(), int(source.time.max_future))
     return decoder
+
+
+def _holder(source: Source) -> Hold:
+    """The engine's thread wishes, the event loop does."""
+    if not isinstance(source, KafkaSource):
+        return lambda partitions: None
+    loop, apply = asyncio.get_running_loop(), source.hold
+
+    def hold(partitions: frozenset[str]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(apply, partitions)
+
+    return hold
 
 
 def _dead_letter_writer(letters: DeadLetters) -> Refused:

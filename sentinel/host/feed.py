@@ -30,6 +30,10 @@ Refused = Callable[[Payloads, list[tuple[int, str]]], None]
 """Told of refused records, as (row, reason); called on the engine's thread."""
 
 
+Hold = Callable[[frozenset[str]], None]
+"""Read these partitions no further, and all others on; called on the engine's thread."""
+
+
 class Feed(msgspec.Struct, frozen=True):
     """A source as the engine's thread sees it."""
 
@@ -43,3 +47,4 @@ class Feed(msgspec.Struct, frozen=True):
     delay_ms: int = 0
     max_wait_ms: int = 300_000
     refused: Refused | None = None
+    hold: Hold = lambda partitions: None

@@ -8,6 +8,8 @@ from sentinel.host.feed import Feed
 
 Condition = Literal["current", "behind", "disconnected"]
 
+AHEAD_MS = 120_000
+"""How far a partition may be read ahead of the slowest one, in event time."""
 HEARD_WITHIN_MS = 5_000
 """A partition whose leader has not answered for longer is not known to be read to its end."""
 RESUME_WITHIN_MS = 60_000
@@ -33,6 +35,7 @@ class SourceTime:
         self.positions: dict[str, int] = {}
         """Next offset to ingest, by partition."""
         self._watermarks: dict[str, int] = {}
+        self._ahead: frozenset[str] = frozenset()
 
     def observe(self, partition: str, next_offset: int, oldest_ms: int, newest_ms: int) -> None:
         """A payload was ingested; times of its first and its newest sample, 0 if it had none."""
@@ -88,11 +91,21 @@ class SourceTime:
             )
         if not feed.upstream.connected(now_ms) or not feed.upstream.assigned:
             return "disconnected", 0
-        times = []
+        times, moving = [], []
         for partition, status in feed.upstream.partitions().items():
             read = self.positions.get(partition, -1)  # ingested, not merely on its way to us
-            if status.end < 0 or now_ms - status.heard_ms > HEARD_WITHIN_MS or read < status.end:
+            heard = now_ms - status.heard_ms <= HEARD_WITHIN_MS
+            if status.end < 0 or not heard or read < status.end:
                 times.append(self._watermarks.get(partition, 0))
+                moving += times[-1:] if heard else []
+        self._align(min(moving, default=now_ms))
         if not times:
             return "current", now_ms - feed.delay_ms
         return "behind", min(times) - feed.delay_ms
+
+    def _align(self, slowest_ms: int) -> None:
+        """Hold partitions that are read far ahead of the slowest: windows must keep all they bring until then."""
+        ahead = frozenset(p for p, newest in self._watermarks.items() if newest > slowest_ms + AHEAD_MS)
+        if ahead != self._ahead:
+            self._ahead = ahead
+            self.feed.hold(ahead)

@@ -115,14 +115,9 @@ class KafkaSource:
                 FAILURES.labels(self.name, "commit").inc()
                 self._logger.warning("offsets not committed", error=str(error))
 
-    def pause(self, partitions: Iterable[str]) -> None:
-        """Fetches nothing more of these until `resume`; survives rebalances."""
-        self.paused |= set(partitions)
-        if self._session is not None:
-            self._session.apply_pauses()
-
-    def resume(self, partitions: Iterable[str]) -> None:
-        self.paused -= set(partitions)
+    def hold(self, partitions: Iterable[str]) -> None:
+        """Fetches nothing more of these, and all others again; survives rebalances."""
+        self.paused = frozenset(partitions)
         if self._session is not None:
             self._session.apply_pauses()
 

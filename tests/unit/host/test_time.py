@@ -9,7 +9,7 @@ import pytest
 from sentinel.engine import Engine, Settings
 from sentinel.host.feed import Feed
 from sentinel.host.schedule import BACKLOG_MS, START_GRACE_MS, Schedule
-from sentinel.host.watermarks import RESUME_WITHIN_MS, SourceTime
+from sentinel.host.watermarks import AHEAD_MS, RESUME_WITHIN_MS, SourceTime
 from sentinel.ingest.source import PartitionStatus
 from sentinel.model import Labels
 from sentinel.rules.load import parse_rules
@@ -67,6 +67,25 @@ def test_kafka_time(
         time.observe(partition, position, newest_ms, newest_ms)
     time.update(NOW)
     assert (time.condition, time.time_ms) == expected
+
+
+def test_a_partition_far_ahead_is_held_until_the_slowest_catches_up() -> None:
+    far = Far({"t/0": (5, 9), "t/1": (5, 9)})
+    held: list[frozenset[str]] = []
+    time = SourceTime(Feed("k", far, {}, replayable=True, hold=held.append))
+    time.observe("t/0", 5, NOW, NOW)
+    time.observe("t/1", 5, NOW - 10 * AHEAD_MS, NOW - 10 * AHEAD_MS)
+    time.update(NOW)
+    time.update(NOW)
+    assert held == [frozenset({"t/0"})], "told once"
+    far.heard_ms = NOW - 6000
+    time.update(NOW)
+    assert held[1:] == [frozenset()], "nobody waits for a partition whose leader is silent"
+    far.heard_ms = NOW
+    time.update(NOW)
+    time.observe("t/1", 9, NOW, NOW)
+    time.update(NOW)
+    assert held[2:] == [frozenset({"t/0"}), frozenset()]
 
 
 def test_a_disconnected_source_stands_still_and_never_goes_back() -> None:

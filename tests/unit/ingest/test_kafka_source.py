@@ -145,13 +145,13 @@ def test_paused_partitions_wait_and_then_go_on(broker: Broker, sink: MemorySink)
         await broker.create("pause", 2)
         async with running(broker, "pause", sink) as source:
             await until(lambda: current(source))
-            source.pause(["pause/0"])
+            source.hold(["pause/0"])
             for p in range(2):
                 await broker.produce("pause", [b"%d" % p], p)
             await until(lambda: sink.values() == [b"1"])
             await asyncio.sleep(0.5)
             assert sink.values() == [b"1"] and source.connected(CLOCK.now_ms())
-            source.resume(["pause/0"])
+            source.hold([])
             await until(lambda: sink.values() == [b"1", b"0"])
 
     asyncio.run(run())
