@@ -104,7 +104,7 @@ class SourceTime:
         return "behind", min(times) - feed.delay_ms
 
     def _align(self, slowest_ms: int) -> None:
-        """Hold partitions that are read far ahead of the slowest: windows must keep all they bring until then."""
+        """Hold partitions read far ahead of the slowest: windows must keep all they bring till then."""
         ahead = frozenset(p for p, newest in self._watermarks.items() if newest > slowest_ms + AHEAD_MS)
         if ahead != self._ahead:
             self._ahead = ahead
