@@ -64,7 +64,7 @@ class Host:
         self._intake.arrival_ms = self.beat_ms
         self._snapshot_ms = self.beat_ms
         self._cut = (0, 0)
-        self._stopping = self._unfinished = False
+        self._stopping = self._unfinished = self._has_past = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.on_events: Callable[[], None] = lambda: None
         """Called on the engine's thread when the alert log has grown."""
@@ -112,9 +112,7 @@ class Host:
         """
         state = self._checkpoints.load()
         after = self._restore(state) if state is not None else 0
-        for source in self.times.values():
-            if state is not None:
-                source.resume(self._now())
+        self._has_past = state is not None or self._journal.last > 0
         self._events.remember(self.log_position)
         self._replay = Replay(self._journal.read(after), self.times, self._intake, self._advance_again)
         self._thread.start()
@@ -158,8 +156,9 @@ class Host:
             self._replay_all()
             while not self._stopping:
                 self._turn()
-            self._take_snapshot()
-            self._checkpoints.finish()
+            if not self.replaying:  # else the snapshot on disk and the whole journal are still the truth
+                self._take_snapshot()
+                self._checkpoints.finish()
             self._journal.sync()
         except BaseException as error:
             self.failure = error
@@ -175,6 +174,8 @@ class Host:
             return
         self._events.forget()
         self.replaying = False
+        for source in self.times.values() if self._has_past else ():
+            source.resume(self._now())
         for payloads in [*deferred, *self._replay.rest()]:
             self._intake.ingest(payloads)
         log.info("ready", series=len(self.engine.store.index), groups=len(self.engine.groups))

@@ -14,6 +14,9 @@ from sentinel.host.schedule import Schedule
 from sentinel.host.watermarks import SourceTime
 from sentinel.model import Labels, Payloads
 from sentinel.store.journal import InputEntry
+from sentinel.telemetry import logger
+
+log = logger("host")
 
 
 class Intake:
@@ -32,8 +35,10 @@ class Intake:
         if feed.replayable:
             position = source.positions.get(payloads.partition, 0)
             if payloads.next_offset <= position:
-                return
-            if len(payloads) and payloads.offset[0] < position:
+                if not source.rewound(payloads.partition):
+                    return
+                log.warning("partition begins anew", partition=payloads.partition, position=position)
+            elif len(payloads) and payloads.offset[0] < position:
                 payloads = payloads.split(position)[1]
             payloads = msgspec.structs.replace(payloads, arrival_ms=self.arrival_ms)
         oldest_ms, newest_ms = self._store(feed, payloads)

@@ -85,12 +85,13 @@ class Replay:
                 payloads, rest = payloads.split(offset)
                 queue.appendleft(rest)
             self._intake.ingest(payloads)
-        return time.positions.get(partition, 0) >= offset or self._gone_elsewhere(time, partition)
+        return time.positions.get(partition, 0) >= offset or self._out_of_reach(time, partition, offset)
 
-    def _gone_elsewhere(self, time: SourceTime, partition: str) -> bool:
-        """Another member of the group has the partition now."""
-        upstream = time.feed.upstream
-        return upstream.assigned and bool(upstream.partitions()) and partition not in upstream.partitions()
+    def _out_of_reach(self, time: SourceTime, partition: str, offset: int) -> bool:
+        """Another member of the group has the partition now, or the topic was made anew."""
+        partitions = time.feed.upstream.partitions() if time.feed.upstream.assigned else {}
+        status = partitions.get(partition)
+        return bool(partitions) and (status is None or 0 <= status.end < offset)
 
     def _without_given_up(self, entry: AdvanceEntry) -> AdvanceEntry:
         if not self._given_up:

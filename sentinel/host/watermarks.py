@@ -76,6 +76,11 @@ class SourceTime:
         self.time_ms, self.first_ms = state["time_ms"], state["first_ms"]
         self.positions, self._watermarks = dict(state["positions"]), dict(state["watermarks"])
 
+    def rewound(self, partition: str) -> bool:
+        """Whether the broker's end lies before what we have read: the topic was deleted and made anew."""
+        status = self.feed.upstream.partitions().get(partition)
+        return status is not None and 0 <= status.end < self.positions.get(partition, 0)
+
     def resume(self, now_ms: int) -> None:
         """The daemon starts with this source's past restored: nobody knows yet what it holds now."""
         if not self.feed.replayable:

@@ -74,3 +74,54 @@ def test_accounts_add_up_over_refused_and_dropped(tmp_path: Path) -> None:
     assert totals["records_refused"] == 2
     assert totals["records"] == totals["records_refused"] + totals["samples"] + totals["samples_dropped"]
     assert totals["samples_dropped"] >= 1
+
+
+def test_a_topic_made_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    async def run() -> tuple[int, int]:
+        kafka, clock = MemoryKafka(), ManualClock(world.START_MS + 500)
+        here = World(tmp_path / "x", kafka, clock)
+        here.host.start()
+        values = [value for _, _, value in world.records(1, seconds=3, untidy=False)]
+        kafka.append([values[:30], values[30:50], values[50:70]])
+        await here.deliver()
+        await here.settle()
+        before = here.host.accounts.total("records")
+        kafka.partitions = {0: values[:5], 1: values[30:35], 2: values[50:55]}
+        for number, part in kafka.partitions.items():
+            await here.host.put(world.payloads(number, 0, part))
+        await here.settle()
+        after = here.host.accounts.total("records")
+        await here.host.stop()
+        return before, after
+
+    assert asyncio.run(run()) == (70, 85)
+
+
+def test_a_stop_in_the_middle_of_a_replay_loses_nothing(tmp_path: Path) -> None:
+    async def run() -> list[AlertEvent]:
+        kafka, clock = MemoryKafka(), ManualClock(world.START_MS)
+        here = World(tmp_path / "0", kafka, clock)
+        here.host.start()
+        for second, values in world.seconds_of(world.records(3, untidy=False)):
+            if second == 45:
+                shutil.copytree(tmp_path / "0", tmp_path / "1")
+                await here.host.stop()
+                for life in range(2):  # the first of these is stopped while it waits for Kafka
+                    here = World(tmp_path / "1", kafka, clock)
+                    here.host.start()
+                    if life == 0:
+                        await asyncio.sleep(0.1)
+                        assert here.host.replaying
+                        await here.host.stop()
+                await here.deliver()
+            clock.time_ms = world.START_MS + second * 1000 + 950
+            kafka.append(values)
+            await here.deliver()
+            await here.settle()
+        events = here.events()
+        await here.host.stop()
+        return events
+
+    (tmp_path / "whole").mkdir()
+    whole, _ = asyncio.run(live(tmp_path / "whole", 3, frozenset(), 1000))
+    assert asyncio.run(run()) == whole
