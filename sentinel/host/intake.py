@@ -33,7 +33,7 @@ class Intake:
         source = self._times[payloads.source]
         feed = source.feed
         if feed.replayable:
-            position = source.positions.get(payloads.partition, 0)
+            position = source.positions.get(payloads.partition, -1)
             if payloads.next_offset <= position:
                 if not source.rewound(payloads.partition):
                     return

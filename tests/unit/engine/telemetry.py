@@ -79,14 +79,15 @@ def records(seed: int, seconds: int = 60, *, untidy: bool = True) -> list[Record
 
 
 def payloads(partition: int, offset: int, values: Sequence[bytes], arrival_ms: int = START_MS) -> Payloads:
-    ends = np.cumsum([len(value) for value in values], dtype=np.int64)
+    sizes = np.array([len(value) for value in values], np.int64)
+    ends = np.cumsum(sizes)
     rows = np.arange(len(values), dtype=np.int64)
     return Payloads(
         source="telemetry",
         partition=f"telemetry/{partition}",
         format="json",
         buffer=np.frombuffer(b"".join(values), np.uint8),
-        start=np.concatenate([np.zeros(1, np.int64), ends[:-1]]),
+        start=ends - sizes,
         end=ends,
         offset=offset + rows,
         record_ms=np.full(len(rows), -1, np.int64),

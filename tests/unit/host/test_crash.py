@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from sentinel.clock import ManualClock
+from sentinel.engine import Engine
 from sentinel.model import AlertEvent
 from tests.unit.engine import telemetry as world
 from tests.unit.host.world import MemoryKafka, World
+
+
+def _evaluated(engine: Engine) -> list[int]:
+    return [group.last_ms for group in engine.groups.values()]
 
 
 async def live(folder: Path, seed: int, kills: frozenset[int], batch: int) -> tuple[list[AlertEvent], World]:
@@ -125,3 +130,23 @@ def test_a_stop_in_the_middle_of_a_replay_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     whole, _ = asyncio.run(live(tmp_path / "whole", 3, frozenset(), 1000))
     assert asyncio.run(run()) == whole
+
+
+def test_an_empty_partition_holds_nobody_back(tmp_path: Path) -> None:
+    async def run() -> str:
+        kafka, clock = MemoryKafka(), ManualClock(world.START_MS + 500)
+        here = World(tmp_path / "x", kafka, clock)
+        here.host.start()
+        for number in kafka.partitions:
+            await here.host.put(world.payloads(number, 0, []))
+        kafka.append([[value for _, _, value in world.records(1, seconds=1)], [], []])
+        await here.deliver()
+        clock.time_ms += 3000
+        async with asyncio.timeout(30):
+            while not all(await here.host.call(_evaluated)):  # noqa: ASYNC110 - a thread gives no event
+                await asyncio.sleep(0.01)
+        condition = here.host.times["telemetry"].condition
+        await here.host.stop()
+        return condition
+
+    assert asyncio.run(run()) == "current"
