@@ -172,7 +172,8 @@ async def _ensure_topic(options: dict[str, Any], topic: str) -> None:
     try:
         await admin.start()
         if topic not in await admin.list_topics():
-            await admin.create_topics([NewTopic(topic, num_partitions=-1, replication_factor=-1)])
+            # the client takes -1, the broker's default, only beside an (empty) assignment
+            await admin.create_topics([NewTopic(topic, -1, -1, replica_assignments={})])
     except KafkaError as error:
         logger("ingest").info("dead-letter topic not created", topic=topic, error=str(error))
     finally:
