@@ -90,9 +90,9 @@ class App:
         except* SentinelError as failed:
             stopped_by = failed
         finally:
+            await server.cleanup()  # first: pushes under way are answered by the host
             await self.host.stop()
             await self.telling.close()
-            await server.cleanup()
             telemetry.REGISTRY.unregister(self.host.accounts)
         if stopped_by is not None:
             raise StateError(f"cannot go on: {'; '.join(map(str, stopped_by.exceptions))}")
@@ -145,9 +145,11 @@ class App:
             self.unhealthy, self.unready, self.reload, telemetry.REGISTRY, self.options.enable_lifecycle
         )
         server.add_routes([*lifecycle.routes(state), *self.sources.routes()])
-        runner = web.AppRunner(server, access_log=None, handle_signals=False)
+        runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=3)
         await runner.setup()
         try:
+            if int(port) not in range(65_536):
+                raise ValueError("a port lies between 0 and 65535")
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
         except (OSError, ValueError) as error:
             await runner.cleanup()

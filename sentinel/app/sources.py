@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ def _source(source: SourceConfig, sink: Sink, clock: Clock) -> Source:
     if source.kafka is not None:
         return KafkaSource(source.name, source.kafka, sink, format=source.decoder, clock=clock)
     if source.scrape is not None:
-        return ScrapeSource(source.name, source.scrape, sink, clock=clock)
+        return ScrapeSource(source.name, source.scrape, sink, check=_check(source), clock=clock)
     return PushSource(source.name, sink, split_lines, format=source.decoder, clock=clock)
 
 
@@ -94,6 +94,17 @@ def _decoder(source: SourceConfig) -> Decoder:
     settings = source.json if source.decoder == "json" else kind.Config()
     decoder: Decoder = kind(settings, source.limits.of_records(), int(source.time.max_future))
     return decoder
+
+
+def _check(source: SourceConfig) -> Callable[[Payloads], str]:
+    """Why payloads will be refused, or nothing; asked on another thread than the engine's."""
+    decoder = _decoder(source)
+
+    def check(payloads: Payloads) -> str:
+        refused = decoder.decode(payloads).refused
+        return refused[0][1] if refused else ""
+
+    return check
 
 
 def _holder(source: Source) -> Hold:

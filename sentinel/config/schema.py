@@ -91,6 +91,8 @@ class Retention(Duration):
 
 
 class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long samples are kept: `demand` is what rules read, a duration keeps all that long."""
+
     retention: Retention = Retention(0)
 
     @property

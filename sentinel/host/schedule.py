@@ -53,13 +53,12 @@ class Schedule:
 
     def due(self, now_ms: int) -> list[Step]:
         """The steps that are due, in order of event time."""
-        if (
-            any(not time.started() for time in self._times.values())
-            and now_ms - self._started_ms < START_GRACE_MS
-        ):
-            return []
+        unknown = [name for name, time in self._times.items() if not time.started()]
+        grace = bool(unknown) and now_ms - self._started_ms < START_GRACE_MS
         steps: list[Step] = []
         for group in self._engine.groups.values():
+            if grace and self._may_wait_for(group, unknown):
+                continue
             ready = self.readiness(group, now_ms)
             regular = self._regular(group, ready)
             steps += regular
@@ -109,6 +108,12 @@ class Schedule:
             steps.append(Step(group.key, at, ready.held, ready.incomplete))
             at += interval
         return steps
+
+    def _may_wait_for(self, group: RunningGroup, sources: list[str]) -> bool:
+        """Whether one of these sources feeds the group, or may do so: a selector matches nothing yet."""
+        selections = [selection for rule in group.rules for selection in rule.query.selections]
+        empty = not selections or any(not len(selection.slots()) for selection in selections)
+        return empty or bool(self._mask(group) & self._engine.mask(sources))
 
     def _gap(self, group: RunningGroup, ready: Readiness) -> bool:
         """Whether evaluations were missed for which there is no input: none is read again."""

@@ -12,6 +12,10 @@ AHEAD_MS = 120_000
 """How far a partition may be read ahead of the slowest one, in event time."""
 HEARD_WITHIN_MS = 5_000
 """A partition whose leader has not answered for longer is not known to be read to its end."""
+RETURN_WITHIN_MS = 30_000
+"""After an outage producers try again by and by: until something came, read to the end means nothing."""
+SETTLE_MS = 2_000
+"""And when something came, the other partitions' producers follow within this time."""
 RESUME_WITHIN_MS = 60_000
 """After a restart a pushed or scraped source is held to be away until it gives something, at most so long."""
 
@@ -36,12 +40,15 @@ class SourceTime:
         """Next offset to ingest, by partition."""
         self._watermarks: dict[str, int] = {}
         self._ahead: frozenset[str] = frozenset()
+        self._met = self._silent = self._given = False
+        self._returning_until_ms = 0
 
     def observe(self, partition: str, next_offset: int, oldest_ms: int, newest_ms: int) -> None:
         """A payload was ingested; times of its first and its newest sample, 0 if it had none."""
         self.positions[partition] = next_offset
         self.resuming_until_ms = 0
         if newest_ms and self.feed.replayable:
+            self._given = True
             self._watermarks[partition] = max(newest_ms, self._watermarks.get(partition, 0))
             self.first_ms = min(oldest_ms, self.first_ms or oldest_ms)
 
@@ -95,18 +102,35 @@ class SourceTime:
                 else ("current", now_ms - feed.delay_ms)
             )
         if not feed.upstream.connected(now_ms) or not feed.upstream.assigned:
+            self._silent = self._met
             return "disconnected", 0
-        times, moving = [], []
+        self._met = True
+        unread, moving, quiet = [], [], False
         for partition, status in feed.upstream.partitions().items():
             read = self.positions.get(partition, -1)  # ingested, not merely on its way to us
             heard = now_ms - status.heard_ms <= HEARD_WITHIN_MS
-            if status.end < 0 or not heard or read < status.end:
-                times.append(self._watermarks.get(partition, 0))
-                moving += times[-1:] if heard else []
+            if heard and 0 <= status.end <= read:
+                continue
+            unread.append(self._watermarks.get(partition, 0))
+            moving += unread[-1:] if heard else []
+            quiet = quiet or (0 <= status.end <= read and partition not in self._ahead)
         self._align(min(moving, default=now_ms))
-        if not times:
+        self._silent = self._silent or quiet
+        if not quiet and self._returning(now_ms):
+            return "disconnected", 0
+        if not unread:
             return "current", now_ms - feed.delay_ms
-        return "behind", min(times) - feed.delay_ms
+        return "behind", min(unread) - feed.delay_ms
+
+    def _returning(self, now_ms: int) -> bool:
+        """Whether brokers answer again, but those who write to them may not have found back yet."""
+        if self._silent:
+            self._silent = self._given = False
+            self._returning_until_ms = now_ms + RETURN_WITHIN_MS
+        elif self._given and now_ms < self._returning_until_ms:
+            self._given = False
+            self._returning_until_ms = min(self._returning_until_ms, now_ms + SETTLE_MS)
+        return now_ms < self._returning_until_ms
 
     def _align(self, slowest_ms: int) -> None:
         """Hold partitions read far ahead of the slowest: windows must keep all they bring till then."""

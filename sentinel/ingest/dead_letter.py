@@ -101,7 +101,7 @@ class DeadLetters:
         from aiokafka import AIOKafkaProducer
 
         options = await asyncio.to_thread(self._client_options)
-        producer = AIOKafkaProducer(**options, acks="all", linger_ms=5)
+        producer = AIOKafkaProducer(**options, acks="all", linger_ms=5, max_request_size=MOST_BYTES)
         try:
             await producer.start()
             await _ensure_topic(options, self._topic)
@@ -127,6 +127,7 @@ class DeadLetters:
         for letter, result in zip(letters, results, strict=True):
             if isinstance(result, MessageSizeTooLargeError):
                 DEAD_LETTERS_DROPPED.labels(self._source, "too_large").inc()
+                self._logger.warning("dead letter too large for the topic", bytes=len(letter.value))
             elif isinstance(result, BaseException):
                 raise result  # this and what follows stays in the queue, and may be sent twice
             else:

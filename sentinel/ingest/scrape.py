@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -29,6 +29,8 @@ REPORT: Final = " scrape"
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who we are to the targets."""
+
     username: str
     password: Secret = Secret("")
     password_file: str = ""
@@ -70,11 +72,20 @@ class ScrapeSource:
     """Each scrape gives two payloads: the exposition in the partition `host:port`, and `up` with its kin.
 
     A failed scrape gives an empty exposition, so that whoever keeps track of a partition's series sees all
-    of them missing.
+    of them missing. `check` says why an exposition will be refused, so that `up` tells the truth about it.
     """
 
-    def __init__(self, name: str, config: ScrapeConfig, sink: Sink, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: ScrapeConfig,
+        sink: Sink,
+        *,
+        check: Callable[[Payloads], str] = lambda payloads: "",
+        clock: Clock | None = None,
+    ) -> None:
         self.name, self.assigned = name, False
+        self._check = check
         self._config, self._sink, self._clock = config, sink, clock or SystemClock()
         self._logger = logger("ingest").bind(source=name)
         self._down: set[str] = set()
@@ -114,8 +125,11 @@ class ScrapeSource:
         body, error = b"", ""
         try:
             body = await self._fetch(session, target)
+            refusal = await asyncio.to_thread(self._check, self._payloads(target, target, body, start_ms))
+            error = f"the exposition is refused: {refusal}" if refusal else ""
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
             error = str(failure) or type(failure).__name__
+        if error:
             FAILURES.labels(self.name, "scrape").inc()
         self._tell(target, error)
         seconds = time.perf_counter() - began

@@ -9,7 +9,13 @@ import pytest
 from sentinel.engine import Engine, Settings
 from sentinel.host.feed import Feed
 from sentinel.host.schedule import BACKLOG_MS, START_GRACE_MS, Schedule
-from sentinel.host.watermarks import AHEAD_MS, RESUME_WITHIN_MS, SourceTime
+from sentinel.host.watermarks import (
+    AHEAD_MS,
+    RESUME_WITHIN_MS,
+    RETURN_WITHIN_MS,
+    SETTLE_MS,
+    SourceTime,
+)
 from sentinel.ingest.source import PartitionStatus
 from sentinel.model import Labels
 from sentinel.rules.load import parse_rules
@@ -96,9 +102,32 @@ def test_a_disconnected_source_stands_still_and_never_goes_back() -> None:
     far.up = False
     time.update(NOW + 60_000)
     assert (time.condition, time.time_ms) == ("disconnected", NOW)
-    far.up, far.heard_ms, far.ends = True, NOW + 70_000, {"t/0": (5, 9)}
+    far.up, far.heard_ms = True, NOW + 70_000
     time.update(NOW + 70_000)
+    assert (time.condition, time.time_ms) == ("disconnected", NOW), "read to an end that nobody could move"
+    far.ends = {"t/0": (5, 9)}
+    time.observe("t/0", 6, NOW + 10, NOW + 10)
+    time.update(NOW + 70_100)
+    assert time.condition == "disconnected", "other producers are about to come back"
+    time.update(NOW + 70_100 + SETTLE_MS)
+    assert (time.condition, time.time_ms) == ("behind", NOW + 10)
+
+
+@pytest.mark.parametrize("silent_ms", [6_000, 20_000])
+def test_after_a_silence_nothing_new_is_believed_to_be_the_end(silent_ms: int) -> None:
+    far = Far({"t/0": (5, 5), "t/1": (5, 5)})
+    time = source(far)
+    for partition in far.ends:
+        time.observe(partition, 5, NOW - 10, NOW - 10)
+    time.update(NOW)
+    time.update(NOW + silent_ms)
     assert (time.condition, time.time_ms) == ("behind", NOW)
+    far.heard_ms = NOW + silent_ms + 1
+    time.update(NOW + silent_ms + 1)
+    assert (time.condition, time.time_ms) == ("disconnected", NOW)
+    far.heard_ms += RETURN_WITHIN_MS
+    time.update(NOW + silent_ms + 1 + RETURN_WITHIN_MS)
+    assert time.condition == "current", "but not for ever"
 
 
 def test_delay_holds_back_and_pushed_sources_resume_with_their_first_sample() -> None:

@@ -32,7 +32,8 @@ async def scraped(handler: Handler, sink: MemorySink, **settings: Any) -> tuple[
     async with TestServer(app) as server:
         target = f"{server.host}:{server.port}"
         settings = {"interval": Duration(100), "timeout": Duration(90), **settings}
-        source = ScrapeSource("node", ScrapeConfig(targets=[target], **settings), sink)
+        check = settings.pop("check", lambda payloads: "")
+        source = ScrapeSource("node", ScrapeConfig(targets=[target], **settings), sink, check=check)
         task = asyncio.create_task(source.run())
         async with asyncio.timeout(10):
             while len(sink.got) < 2:  # noqa: ASYNC110 - the sink has no event
@@ -80,6 +81,15 @@ def test_a_failed_scrape_gives_an_empty_exposition_and_up_0(sink: MemorySink, fa
     target, _ = asyncio.run(scraped(answer, sink, body_size_limit=len(BODY) * 99))
     assert sink.got[0].record(0) == b"" and sink.got[0].partition == target
     assert report(sink)["up"] == 0 and report(sink)["scrape_samples_scraped"] == 0
+
+
+def test_rubbish_is_handed_on_to_be_refused_and_the_target_is_down(sink: MemorySink) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="<html>")
+
+    asyncio.run(scraped(answer, sink, check=lambda payloads: "invalid_syntax"))
+    assert sink.got[0].record(0) == b"<html>"
+    assert report(sink)["up"] == 0
 
 
 @pytest.mark.parametrize("kind", ["basic", "bearer"])
