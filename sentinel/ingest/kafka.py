@@ -113,7 +113,7 @@ class KafkaSource:
                 await self._session.commit(positions)
             except Exception as error:  # nothing depends on it: our positions are in the snapshot
                 FAILURES.labels(self.name, "commit").inc()
-                self._logger.warning("offsets not committed", error=str(error))
+                self._logger.warning("offsets not committed", error=str(error) or type(error).__name__)
 
     def hold(self, partitions: Iterable[str]) -> None:
         """Fetches nothing more of these, and all others again; survives rebalances."""

@@ -72,7 +72,8 @@ class Scene:
         assert self.daemon.metric("sentinel_ingest_records_total", source="telemetry") == self.fleet.samples
         assert self.daemon.metric("sentinel_ingest_records_refused_total") == 0
         assert self.daemon.metric("sentinel_ingest_samples_dropped_total") == 0
-        assert self.daemon.metric("sentinel_store_series") >= self.fleet.services * self.fleet.instances
+        series = partial(self.daemon.metric, "sentinel_store_series")
+        wait_until(lambda: series() >= len(self.fleet.members), timeout=5, what="every series", why=series)
 
     def check_alerts(self) -> None:
         """Each of the six fired and resolved once, at the webhook and in the alert topic."""
