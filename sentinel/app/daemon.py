@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sentinel import __version__, telemetry
+from sentinel import __version__, decode, telemetry
 from sentinel.alert.log import AlertLog
 from sentinel.api import lifecycle
 from sentinel.app.sources import Sources
@@ -75,6 +75,7 @@ class App:
         telemetry.RELOAD_OK.set(1)
         telemetry.REGISTRY.register(self.host.accounts)
         self._handle_signals()
+        await asyncio.to_thread(decode.warm)  # ready means that the first record waits for no compiler
         server = await self._serve()
         self.host.start()
         stopped_by: ExceptionGroup[SentinelError] | None = None
