@@ -46,20 +46,25 @@ class MessageSet(msgspec.Struct, frozen=True, eq=False):
 
 
 def next_offset(data: bytes, fetch_offset: int, highwater: int) -> int:
-    """Where to fetch on after `data`; always past `fetch_offset`, never past the broker's end.
+    """Where to fetch on after `data`; always past `fetch_offset`.
 
-    A batch whose checksum fails is believed only when its fields agree with each other; otherwise reading
-    goes on one offset further, so that a broken length cannot make us jump over good records.
+    A batch whose checksum holds is believed even past `highwater`: the broker notes that before it reads, so
+    what was appended in between lies behind it. One whose checksum fails is believed only up to there, and
+    when its fields agree with each other; otherwise reading goes on one offset further, so that a broken
+    length cannot make us jump over good records.
     """
     buffer = np.frombuffer(data, np.uint8)
     headers, _ = kernel.scan(buffer)
     for row in headers[::-1].tolist():
         following = row[kernel.BASE] + row[kernel.LAST_DELTA] + 1
-        if following <= fetch_offset or following > max(highwater, fetch_offset + 1):
+        if following <= fetch_offset:
             continue
+        current = row[kernel.MAGIC] == 2
         checksum = kernel.crc32c(buffer, row[kernel.START] + kernel.CRC_FROM, row[kernel.END])
+        if current and checksum == row[kernel.CRC]:
+            return int(following)
         agrees = row[kernel.LAST_DELTA] == row[kernel.COUNT] - 1
-        if row[kernel.MAGIC] != 2 or checksum == row[kernel.CRC] or agrees:
+        if following <= max(highwater, fetch_offset + 1) and (agrees or not current):
             return int(following)
     return fetch_offset + 1
 
@@ -94,7 +99,7 @@ def read(messages: MessageSet, legacy: Legacy) -> Iterator[Records]:
         piece.add(row, legacy)
     if torn:
         piece.skipped["malformed"] += 1
-    yield piece.finish(messages.next_offset)
+    yield piece.finish(max(messages.next_offset, piece.next_offset))
 
 
 class _AbortedProducers:
