@@ -6,7 +6,7 @@ searches. Its order is that of fingerprints: slot numbers must not leak into res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -68,9 +68,6 @@ class Selection:
         if not self._members.isdisjoint(slots):
             self._members -= slots
             self._changed()
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._members)
 
     def _changed(self) -> None:
         self.version += 1
