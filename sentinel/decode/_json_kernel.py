@@ -16,6 +16,7 @@ from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import ESCAPED, NON_ASCII, ms_of_rfc3339, same_bytes, skip_space, valid_utf8
+from sentinel.decode.timestamps import EARLIEST_MS
 from sentinel.model import Int64s, UInt8s
 
 NAME, LABELS, VALUE, TIMESTAMP, UNKNOWN = range(5)
@@ -169,7 +170,7 @@ def scan_records(text, start, end, base_ms, latest_ms, form, seed, columns, take
             0 <= first <= last <= len(text)
             and last - first <= form.limits[3]
             and _scan_record(text, first, last, form, row, columns)
-            and 0 <= columns.timestamp_ms[row] <= latest_ms[row]
+            and EARLIEST_MS <= columns.timestamp_ms[row] <= latest_ms[row]
         )
         if taken[row]:
             hash_key(text, seed, row, columns)

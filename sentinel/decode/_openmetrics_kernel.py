@@ -16,6 +16,7 @@ from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import next_stop, same_bytes, valid_utf8
+from sentinel.decode.timestamps import EARLIEST_MS
 from sentinel.model import Int64s
 
 _LETTER, _DIGIT, _COLON = 1, 2, 4
@@ -191,7 +192,7 @@ def scan_exposition(text, start, end, frame, seed, row, columns):  # type: ignor
             if row >= len(columns.value):
                 return -1
             pos = _sample(text, pos, end, frame, row, columns)
-            if pos < 0 or not 0 <= columns.timestamp_ms[row] <= frame.latest_ms:
+            if pos < 0 or not EARLIEST_MS <= columns.timestamp_ms[row] <= frame.latest_ms:
                 return -1
             hash_key(text, seed, row, columns)
             row += 1

@@ -17,6 +17,8 @@ _RFC3339: Final = re.compile(
 _EPOCH_DAY: Final = datetime.date(1970, 1, 1).toordinal()
 FAR_MS: Final = 1 << 60
 """Stands for every time too far away to count in int64 milliseconds."""
+EARLIEST_MS: Final = 100_000_000_000
+"""In March 1973. Seconds written where milliseconds are due come before it, and no telemetry does."""
 
 
 def ms_of_integer(text: str) -> int:
@@ -59,7 +61,7 @@ def ms_of_rfc3339(text: str) -> int:
 
 def refusal(timestamp_ms: int, latest_ms: int) -> str:
     """The reason to refuse a sample of this time, or the empty string."""
-    if timestamp_ms < 0:
+    if timestamp_ms < EARLIEST_MS:
         return "timestamp_past"
     return "timestamp_future" if timestamp_ms > latest_ms else ""
 

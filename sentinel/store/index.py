@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from sentinel.model import Bools, Int64s, Labels, Matcher, UInt64s
+from sentinel.model import Bools, Int64s, Labels, Matcher, UInt8s, UInt64s
 
 UNASKED = -1
 """How far back a series is read that nobody reads: only its newest sample stays."""
@@ -183,11 +183,17 @@ def fingerprints(series: Sequence[Labels]) -> UInt64s:
     """`Labels.fingerprint` of many label sets."""
     from sentinel.store import _kernels as kernels  # planning a query imports this module, and no numba
 
+    text, ends = spelled(series)
+    out = np.empty(len(ends), np.uint64)
+    kernels.fingerprints(text, ends, out)
+    return out
+
+
+def spelled(series: Iterable[Labels]) -> tuple[UInt8s, Int64s]:
+    """Label sets as kernels read them: `name 0xFF value 0xFF` of each pair, and where each set ends."""
     texts = [
         b"".join([b"%b\xff%b\xff" % (name.encode(), value.encode()) for name, value in labels.pairs])
         for labels in series
     ]
     ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-    out = np.empty(len(texts), np.uint64)
-    kernels.fingerprints(np.frombuffer(bytearray().join(texts), np.uint8), ends, out)
-    return out
+    return np.frombuffer(bytearray().join(texts), np.uint8), ends

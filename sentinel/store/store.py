@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
 from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
 from sentinel.store import _kernels as kernels
 from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex
-from sentinel.store.lookup import HashTable
+from sentinel.store.lookup import HashTable, KnownSets
 from sentinel.store.windows import Windows
 
 DROP_REASONS = {
@@ -21,6 +22,9 @@ DROP_REASONS = {
 }
 EXPIRY_MS = 600_000
 """A series is forgotten when it has been silent for its window and this much longer."""
+SPELLINGS: Final = 8
+"""How many ways of writing one label set are remembered, on average."""
+_AT_ONCE: Final = 4096
 
 
 class Store:
@@ -37,6 +41,8 @@ class Store:
         self._serial = 0
         self._creator: dict[int, int] = {}
         self._created: dict[int, int] = {}
+        self._known: KnownSets | None = None
+        """Made when the first source is at its limit: nobody else needs it."""
 
     # Reading
 
@@ -59,6 +65,11 @@ class Store:
     def sources(self) -> Int64s:
         """By slot, the bits of the sources that feed it."""
         return self.windows.meta[:, kernels.SOURCES]
+
+    @property
+    def created(self) -> Mapping[int, int]:
+        """How many series are here that each source brought first, by the source's bits; 0: no source."""
+        return MappingProxyType(self._created)
 
     @property
     def timestamp_ms(self) -> Int64s:
@@ -97,11 +108,15 @@ class Store:
     def ingest(
         self, batch: SampleBatch, source_mask: int, series_limit: int = 1 << 62
     ) -> tuple[Int64s, Int64s]:
-        """Store a batch; returns (slot of each row, how many rows met each outcome by its code)."""
+        """Store a batch; returns (slot of each row, how many rows met each outcome by its code).
+
+        Row after row: a series new to the store is made while its source has fewer than `series_limit`. Which
+        rows are refused depends on the label sets alone, not on how they are written or come in batches.
+        """
         slots = self._table.find(batch.series_hash)
         missing = np.flatnonzero(slots < 0)
-        if len(missing):
-            self._resolve(batch, slots, missing, source_mask, series_limit)
+        for start in range(0, len(missing), _AT_ONCE):
+            self._resolve(batch, slots, missing[start : start + _AT_ONCE], source_mask, series_limit)
         return slots, self.write(slots, batch.timestamp_ms, batch.value, source_mask)
 
     def write(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> Int64s:
@@ -113,8 +128,12 @@ class Store:
         return np.bincount(outcome, minlength=kernels.OUTCOMES)
 
     def slot(self, labels: Labels, source_mask: int = 0) -> int:
-        """The slot of a series, made if it is new."""
-        return self.slots([labels], source_mask)[0]
+        """The slot of a series, made if it is new.
+
+        It takes no place of a source's: what rules make is bounded by what they read. So it does not matter
+        here that the rule is fed by the sources of `source_mask`.
+        """
+        return self.slots([labels])[0]
 
     def slots(self, series: Iterable[Labels], source_mask: int = 0, series_limit: int = 1 << 62) -> list[int]:
         """The slots of series, made where new; -1 where that would pass the limit of their source."""
@@ -130,9 +149,11 @@ class Store:
             found.append(slot)
         self._created[source_mask] = created
         if new:
-            slots, keep_ms_of, serials = np.array(new, np.int64).T
+            slots, keep_ms_of, serials = np.ascontiguousarray(np.array(new, np.int64).T)
             kept = keep_ms_of if self._retention_ms is None else np.full_like(slots, self._retention_ms)
             self.windows.open(slots, kept, serials)
+            if self._known is not None:
+                self._known.add(map(self.labels, slots.tolist()), slots)
         return found
 
     def add(self, labels: Labels, timestamp_ms: Sequence[int], value: Sequence[float]) -> int:
@@ -147,16 +168,24 @@ class Store:
         slots = np.array([slot for slot in map(self.find, sorted(series)) if slot >= 0], np.int64)
         self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
 
-    def expire(self, now_ms: int) -> int:
-        """Forget series that have been silent beyond their window; returns how many."""
+    def expire(self, held: int = 0) -> int:
+        """Forget series that have been silent beyond their window; returns how many.
+
+        What `held` sources feed (bits) is not silent: they are away.
+        """
         live = np.array(self.index.live(), np.int64)
         if not len(live):
             return 0
         meta = self.windows.meta[live]
         reach = np.maximum(meta[:, kernels.KEEP], 0) + EXPIRY_MS
-        gone = live[(meta[:, kernels.LAST] < now_ms - reach) | (meta[:, kernels.COUNT] == 0)]
+        masks, which = np.unique(meta[:, kernels.SOURCES], return_inverse=True)
+        now_ms = np.array([self.windows.horizon_of(mask) for mask in masks.tolist()], np.int64)[which]
+        silent = (meta[:, kernels.LAST] < now_ms - reach) & ((meta[:, kernels.SOURCES] & held) == 0)
+        gone = live[silent | (meta[:, kernels.COUNT] == 0)]
         if len(gone):
             self._table.forget(gone)
+            if self._known is not None:
+                self._known.forget(gone)
             for slot in gone.tolist():
                 self._created[self._creator.pop(slot)] -= 1
             self.index.remove(gone.tolist())
@@ -179,11 +208,13 @@ class Store:
             "timestamp_ms": timestamp_ms,
             "value": value,
             "horizon_ms": self.windows.horizon_ms,
+            "horizons_ms": list(self.windows.horizons_ms.items()),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Fill an empty store from a snapshot; `demand` must have been called before."""
         self.windows.horizon_ms = state["horizon_ms"]
+        self.windows.horizons_ms = dict(state.get("horizons_ms", ()))
         masks, series = state["creator"], state["labels"]
         slots = np.zeros(len(masks), np.int64)
         for mask in np.unique(masks).tolist():
@@ -200,14 +231,22 @@ class Store:
         self, batch: SampleBatch, slots: Int64s, missing: Int64s, source_mask: int, series_limit: int
     ) -> None:
         """Find or make the slots of rows whose hash is unknown; fills `slots` in place."""
+        hashes = batch.series_hash
+        slots[missing] = self._table.find(hashes[missing])  # a hash may have become known a moment ago
+        missing = missing[slots[missing] < 0]
+        if self._created.get(source_mask, 0) >= series_limit:
+            if self._known is None:
+                self._known = KnownSets(self.index)
+            missing = missing[self._known.may_hold(batch, missing)]
         first: dict[tuple[int, int], int] = {}
-        hashes = [(one, other) for one, other in batch.series_hash[missing].tolist()]
-        for place, key in enumerate(hashes):
+        keys = [(one, other) for one, other in hashes[missing].tolist()]
+        for place, key in enumerate(keys):
             first.setdefault(key, place)
         rows = missing[list(first.values())]
         found = self.slots(batch.labels_of(rows), source_mask, series_limit)
         slot_of = dict(zip(first, found, strict=True))
-        slots[missing] = [slot_of[key] for key in hashes]
+        slots[missing] = [slot_of[key] for key in keys]
         known = np.array(found, np.int64)
         made = known >= 0
-        self._table.put(batch.series_hash[rows][made], known[made])
+        limit = SPELLINGS * len(self.index) + _AT_ONCE
+        self._table.put(hashes[rows][made], known[made], limit)

@@ -13,6 +13,7 @@ from sentinel.model import Bools, Floats, Int64s, UInt8s, UInt64s
 from sentinel.store import _kernels as kernels
 
 _CLASSES = 48
+NEVER_MS = -(1 << 62)
 
 
 class Windows:
@@ -22,7 +23,8 @@ class Windows:
         self.timestamp_ms: Int64s = np.zeros(1 << 12, np.int64)
         self.value: Floats = np.zeros(1 << 12, np.float64)
         self.meta: Int64s = np.zeros((256, kernels.COLUMNS), np.int64)
-        self.horizon_ms = -(1 << 62)
+        self.horizon_ms = NEVER_MS
+        self.horizons_ms: dict[int, int] = {}
         self._free: Int64s = np.full(_CLASSES + 1, -1, np.int64)
         self._free[-1] = 0
 
@@ -47,14 +49,19 @@ class Windows:
     def close(self, slots: Int64s) -> None:
         kernels.release(self.timestamp_ms, self.meta, self._free, slots)
 
+    def horizon_of(self, source_mask: int) -> int:
+        """The earliest time at which what these sources feed is evaluated next."""
+        found = [at for bit, at in self.horizons_ms.items() if bit & source_mask]
+        return min(found, default=self.horizon_ms)
+
     def append(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> UInt8s:
         """One outcome per row (see kernels); rows with slot -1 come out as over the series limit."""
         outcome = np.full(len(slots), kernels.SERIES_LIMIT, np.uint8)
         batch = (slots, timestamp_ms, value, value.view(np.uint64))
-        row, rows = 0, len(slots)
+        row, rows, horizon_ms = 0, len(slots), self.horizon_of(source_mask)
         while True:
             windows = (self.timestamp_ms, self.value, self.bits, self.meta, self._free)
-            row = kernels.append(windows, batch, source_mask, self.horizon_ms, row, outcome)
+            row = kernels.append(windows, batch, source_mask, horizon_ms, row, outcome)
             if row == rows:
                 return outcome
             self._grow()

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from sentinel.decode import Limits
 from sentinel.decode._openmetrics_plain import read_exposition
 from sentinel.decode.openmetrics import OpenMetricsConfig, OpenMetricsDecoder
+from sentinel.decode.timestamps import EARLIEST_MS
 from sentinel.errors import DecodeError
 from sentinel.model import Labels
 
@@ -61,6 +62,8 @@ REFUSED: list[tuple[str, bytes]] = [
     ("timestamp_invalid", b"up 1 now\n# EOF\n"),
     ("timestamp_invalid", b"up 1 1e999\n# EOF\n"),
     ("timestamp_past", b"up 1 -1\n"),
+    ("timestamp_past", b"up 1 1760000000\n"),
+    ("timestamp_past", b"up 1 99999999.999\n# EOF\n"),
     ("timestamp_future", b"up 1 1760000060001\n"),
     ("timestamp_future", b"up 1 1760000060.001\n# EOF\n"),
 ]
@@ -175,7 +178,9 @@ _LABELS = st.dictionaries(
     st.from_regex(r"[a-zA-Z][a-zA-Z0-9_]{0,4}", fullmatch=True), _LABEL_VALUES, max_size=4
 )
 _SERIES = st.lists(
-    st.tuples(_LABELS, st.floats(), st.one_of(st.none(), st.integers(0, NOW_MS))), min_size=1, max_size=3
+    st.tuples(_LABELS, st.floats(), st.one_of(st.none(), st.integers(EARLIEST_MS, NOW_MS))),
+    min_size=1,
+    max_size=3,
 )
 
 
