@@ -33,6 +33,8 @@ def read_scalar(node: yaml.ScalarNode, text: str, wanted: Any) -> Any:
         lax = isinstance(value, str) and (not node.style or text != node.value)  # such as 1e6 and "${PORT}"
         return msgspec.convert(value, wanted, dec_hook=_own_type, strict=not lax)
     except msgspec.ValidationError as error:
+        if text != node.value:  # out of the environment, perhaps a secret: only its name is shown
+            raise ValueError(f"expected {describe(wanted)}, got the value of {node.value!r}") from None
         raise ValueError(_explain(str(error), text, wanted)) from None
 
 

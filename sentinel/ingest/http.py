@@ -3,13 +3,17 @@
 The answer is 202: the lines are kept (journaled and synced), and will be decoded. What a line holds is looked
 at later, on the engine's thread; a refused one is counted and goes to the dead-letter topic. So that a client
 sees at once that it sends the wrong thing altogether, each line has to look like an object.
+
+The server must leave bodies as they were sent (aiohttp's `auto_decompress=False`): they are unpacked here, on
+another thread and never beyond the limit, so that a small body cannot become a big one in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -17,6 +21,7 @@ from aiohttp import web
 
 from sentinel.clock import Clock, SystemClock
 from sentinel.errors import SourceError
+from sentinel.ingest.packed import TooLargeError, unpack
 from sentinel.ingest.source import FAILURES, PartitionStatus, Sink
 from sentinel.model import Payloads
 
@@ -32,8 +37,11 @@ _TYPES: Final = frozenset(
         "application/x-www-form-urlencoded",  # what curl says unless told otherwise
     ]
 )
-_ENCODINGS: Final = frozenset(["", "identity", "gzip", "deflate"])
+_PLAIN: Final = frozenset(["", "identity"])
+_PACKED: Final = frozenset(["gzip", "deflate"])
 _OPEN, _CLOSE = ord("{"), ord("}")
+
+Size = Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)]
 
 
 class Split(Protocol):
@@ -42,11 +50,20 @@ class Split(Protocol):
     def __call__(self, source: str, format: str, body: bytes, *, arrival_ms: int) -> Payloads: ...
 
 
-class PushLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one request may bring."""
+class PushConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Samples that others push to our own HTTP server, and how many bytes of them are held at once.
 
-    body_bytes: int = 8 << 20
-    decompressed_bytes: int = 64 << 20
+    `body_bytes` bounds a request as it is sent, `decompressed_bytes` what is in it, `in_flight_bytes` the
+    bodies of all requests that are not answered yet.
+    """
+
+    body_bytes: Size = 8 << 20
+    decompressed_bytes: Size = 64 << 20
+    in_flight_bytes: Size = 256 << 20
+
+    def __post_init__(self) -> None:
+        if self.body_bytes > self.in_flight_bytes or self.decompressed_bytes > self.in_flight_bytes:
+            raise ValueError("in_flight_bytes must hold at least one body, packed and unpacked")
 
 
 class PushSource:
@@ -59,12 +76,14 @@ class PushSource:
         split: Split,
         *,
         format: str = "json",
-        limits: PushLimits | None = None,
+        limits: PushConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.name, self.assigned = name, True
         self._sink, self._split, self._format = sink, split, format
-        self._limits, self._clock = limits or PushLimits(), clock or SystemClock()
+        self._limits, self._clock = limits or PushConfig(), clock or SystemClock()
+        self._room = _Room(self._limits.in_flight_bytes)
+        self._unpacking = asyncio.Lock()
 
     async def run(self) -> None:
         """Nothing to do until cancelled: the HTTP server calls us."""
@@ -83,14 +102,15 @@ class PushSource:
         if refusal is not None:
             return refusal
         try:
-            body = await self._read(request)
-            payloads = self._payloads(body)
-            await self._sink.put_synced(payloads)
-        except _TooLargeError:
-            return self._refuse(413, "too_large", f"the body exceeds {self._limits.decompressed_bytes} bytes")
+            with self._room.guest() as take:
+                body = await self._body(request, take)
+                payloads = await asyncio.to_thread(self._payloads, body)
+                await self._sink.put_synced(payloads)
+        except TooLargeError as error:
+            return self._refuse(413, "too_large", f"the body exceeds {error.most} bytes; send less")
         except web.RequestPayloadError:
-            request.content.feed_eof()  # or the server reads on, and logs the same error with its stack
-            return self._refuse(400, "body", "the body cannot be read: cut off, or not in its encoding")
+            request.content.feed_eof()  # or the server reads on, and meets the same error
+            return self._refuse(400, "body", "the body cannot be read: cut off, or wrongly chunked")
         except ValueError as error:
             return self._refuse(400, "form", str(error))
         except SourceError as error:
@@ -100,8 +120,8 @@ class PushSource:
 
     def _refused_head(self, request: web.Request) -> web.Response | None:
         """What can be said before reading the body."""
-        encoding = request.headers.get("Content-Encoding", "").lower()
-        if encoding not in _ENCODINGS:
+        encoding = _encoding(request)
+        if encoding not in _PLAIN | _PACKED:
             return self._refuse(
                 415, "encoding", f"Content-Encoding {encoding!r} is not known; use gzip or none"
             )
@@ -114,16 +134,20 @@ class PushSource:
             )
         return None
 
-    async def _read(self, request: web.Request) -> bytes:
-        """The body; the server has unpacked it already. Raises _TooLargeError, RequestPayloadError."""
-        plain = not request.headers.get("Content-Encoding", "")
-        most = self._limits.body_bytes if plain else self._limits.decompressed_bytes
+    async def _body(self, request: web.Request, take: Callable[[int], None]) -> bytes:
+        """The body, unpacked. Raises TooLargeError, ValueError, SourceError, RequestPayloadError."""
         body = bytearray()
         async for chunk in request.content.iter_any():
+            take(len(chunk))
             body += chunk
-            if len(body) > most:
-                raise _TooLargeError
-        return bytes(body)
+            if len(body) > self._limits.body_bytes:
+                raise TooLargeError(self._limits.body_bytes)
+        if _encoding(request) in _PLAIN:
+            return bytes(body)
+        async with self._unpacking:  # one at a time: what comes out is not counted before it is there
+            unpacked = await asyncio.to_thread(unpack, body, self._limits.decompressed_bytes)
+            take(len(unpacked))
+        return unpacked
 
     def _payloads(self, body: bytes) -> Payloads:
         """Raises ValueError with a text for the client."""
@@ -142,8 +166,32 @@ class PushSource:
         return web.json_response(body, status=status, headers=headers)
 
 
-class _TooLargeError(Exception):
-    """The body goes on beyond the limit."""
+class _Room:
+    """The bytes that bodies may still take, all requests together."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+
+    @contextmanager
+    def guest(self) -> Iterator[Callable[[int], None]]:
+        """Gives a function to take bytes with, which raises SourceError if there is no room."""
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            if count > self._free:
+                raise SourceError("too much is being pushed at once", reason="overloaded")
+            self._free -= count
+            held += count
+
+        try:
+            yield take
+        finally:
+            self._free += held
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "").lower()
 
 
 def _check_objects(payloads: Payloads) -> None:
@@ -160,3 +208,13 @@ def _check_objects(payloads: Payloads) -> None:
 def routes(source: PushSource) -> list[web.RouteDef]:
     """What the HTTP server has to mount."""
     return [web.post(PATH, source.push)]
+
+
+def disabled_routes() -> list[web.RouteDef]:
+    """What to mount where no source takes pushes: 403 that says so."""
+
+    async def disabled(request: web.Request) -> web.Response:
+        text = "no source takes pushes; add one with `http: {}` to sources and restart"
+        return web.json_response({"error": text, "reason": "disabled"}, status=403)
+
+    return [web.post(PATH, disabled)]

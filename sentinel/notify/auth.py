@@ -15,6 +15,8 @@ Problem = tuple[tuple[str | int, ...], str]
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name and a password, each given itself or by the file that holds it."""
+
     username: str = ""
     username_file: str = ""
     password: Secret = Secret("")
@@ -22,6 +24,8 @@ class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Authorization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The header of that name: a scheme and what follows it."""
+
     type: str = "Bearer"
     credentials: Secret = Secret("")
     credentials_file: str = ""

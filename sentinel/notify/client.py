@@ -28,7 +28,18 @@ class HttpClient(Protocol):
         ...
 
 
+def is_http_url(url: str) -> bool:
+    """Whether it reads http://host/... or https://host:port/..."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        return False
+
+
 def redact(url: str) -> str:
     """Scheme and host: whatever else stands in a URL may be a secret."""
+    if not is_http_url(url):
+        return "<secret>"
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}/<secret>"

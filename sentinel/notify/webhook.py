@@ -25,7 +25,7 @@ from sentinel import __version__
 from sentinel.clock import Clock
 from sentinel.model import Delivery, Duration, Notification, Secret
 from sentinel.notify.auth import HttpConfig, Problem, auth_headers, check_http, read_secret
-from sentinel.notify.client import HttpClient, Response, redact
+from sentinel.notify.client import HttpClient, Response, is_http_url, redact
 from sentinel.notify.payload import webhook_body
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
@@ -50,7 +50,7 @@ def check_webhook(config: WebhookConfig) -> Iterator[Problem]:
     url = config.url.reveal()
     if "{{" in url:
         yield ("url",), "templates in a webhook's url are not supported"
-    elif url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+    elif url and not is_http_url(url):
         yield ("url",), "a webhook's url must read http://host/... or https://host/..."
     if config.max_alerts < 0:
         yield ("max_alerts",), "max_alerts cannot be negative; 0 means all"

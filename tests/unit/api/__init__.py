@@ -1,0 +1,1 @@
+"""The HTTP server: what it lets in, and how it says no."""
