@@ -6,6 +6,8 @@ same order give the same events, and between two advances the order of batches d
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import numpy as np
 from sentinel.model import AlertEvent, Int64s, Labels, SampleBatch
 from sentinel.promql import Evaluator
 from sentinel.rules.active import ActiveAlert, resolved
-from sentinel.rules.context import Context
+from sentinel.rules.context import Context, Guard
 from sentinel.rules.group import RunningGroup
 from sentinel.rules.load import RuleGroup
 from sentinel.store.journal import Step
@@ -23,6 +25,31 @@ from sentinel.store.store import DROP_REASONS, Store
 
 SWEEP_MS: Final = 60_000
 """How often, in event time, vanished series are forgotten."""
+
+
+class Tracked(msgspec.Struct, frozen=True, eq=False):
+    """The series that a target had: slots in order, and the serial numbers that tell reused slots apart."""
+
+    slots: Int64s
+    serials: Int64s
+
+    @classmethod
+    def of(cls, slots: Int64s, store: Store) -> Tracked:
+        """Of the slots of a batch; -1 is none."""
+        known = np.unique(slots[slots >= 0])
+        return cls(known, store.serial[known])
+
+    def without(self, others: Tracked, store: Store) -> list[Labels]:
+        """Series that are here, not among `others`, and still known to the store."""
+        if np.array_equal(self.serials, others.serials):
+            return []
+        mine = ~np.isin(self.serials, others.serials)
+        return Tracked(self.slots[mine], self.serials[mine]).labels(store)
+
+    def labels(self, store: Store) -> list[Labels]:
+        """Of those that are still known to the store."""
+        alive = store.serial[self.slots] == self.serials
+        return [store.labels(slot) for slot in self.slots[alive].tolist()]
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -35,17 +62,24 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    def __init__(self, groups: Sequence[RuleGroup], settings: Settings | None = None) -> None:
+    def __init__(
+        self, groups: Sequence[RuleGroup], settings: Settings | None = None, guard: Guard | None = None
+    ) -> None:
         settings = settings or Settings()
         self.store = Store(retention_ms=settings.retention_ms)
         self.settings = settings
         self.groups: dict[str, RunningGroup] = {}
         self._context = Context(
-            self.store, Evaluator(self.store), settings.external_labels, settings.external_url
+            self.store,
+            Evaluator(self.store),
+            settings.external_labels,
+            settings.external_url,
+            guard or Guard(),
         )
         self._bits = {name: 1 << place for place, name in enumerate(settings.sources)}
         self._swept_ms = 0
-        self._tracked: dict[str, dict[str, list[Labels]]] = {}
+        self._held_by: dict[str, int] = {}
+        self._targets: dict[tuple[str, str], Tracked] = {}
         self._install(groups)
 
     def ingest(
@@ -61,10 +95,10 @@ class Engine:
     ) -> tuple[int, dict[str, int]]:
         """As `ingest`, of all that a target has at `at_ms`: what it has no longer ends then."""
         slots, counts = self.store.ingest(batch, self._bits[source], series_limit)
-        here = {self.store.labels(slot) for slot in slots[slots >= 0].tolist()}
-        before = self._tracked.setdefault(source, {})
-        self.store.end(set(before.get(target, ())) - here, at_ms)
-        before[target] = sorted(here)
+        before = self._targets.get((source, target))
+        here = self._targets[source, target] = Tracked.of(slots, self.store)
+        if before is not None:
+            self.store.end(before.without(here, self.store), at_ms)
         dropped = {reason: int(counts[code]) for code, reason in DROP_REASONS.items() if counts[code]}
         return int(counts[0]), dropped
 
@@ -72,6 +106,7 @@ class Engine:
         """Evaluate groups at event times, in this order."""
         events: list[AlertEvent] = []
         for step in steps:
+            self._held_by[step.group] = self.mask(step.held)
             group = self.groups.get(step.group)
             if group is None or step.at_ms <= group.last_ms:
                 continue  # a rule file changed since this step was journaled, or it was done before
@@ -85,6 +120,11 @@ class Engine:
         self._install(groups)
         return self._adopt(state)
 
+    def firing(self) -> list[AlertEvent]:
+        """The events that began what fires now."""
+        rules = (rule for group in self.groups.values() for rule in group.alerting())
+        return [alert.told for rule in rules for alert in rule.active.values() if alert.told is not None]
+
     @property
     def evaluator(self) -> Evaluator:
         """For ad-hoc queries; to be used where the engine is."""
@@ -96,6 +136,10 @@ class Engine:
             mask |= self._bits.get(name, 0)
         return mask
 
+    def series_of(self, source: str) -> int:
+        """How many series a source has made."""
+        return self.store.created.get(self._bits[source], 0)
+
     def names(self, mask: int) -> tuple[str, ...]:
         return tuple(name for name, bit in self._bits.items() if mask & bit)
 
@@ -104,7 +148,7 @@ class Engine:
             "sources": list(self.settings.sources),
             "store": self.store.snapshot(),
             "groups": {key: group.snapshot() for key, group in self.groups.items()},
-            "tracked": {source: dict(parts) for source, parts in self._tracked.items()},
+            "targets": [(*key, tracked.labels(self.store)) for key, tracked in self._targets.items()],
             "swept_ms": self._swept_ms,
         }
 
@@ -113,12 +157,19 @@ class Engine:
         stored = state["store"]
         for column in ("sources", "creator"):
             stored[column] = self._translate(stored[column], state["sources"])
+        horizons = dict(stored.get("horizons_ms", ()))
+        moved = self._translate(np.array(list(horizons), np.int64), state["sources"])
+        stored["horizons_ms"] = list(zip(moved.tolist(), horizons.values(), strict=True))
         self.store.restore(stored)
-        self._swept_ms, self._tracked = state["swept_ms"], state["tracked"]
+        self._swept_ms = state["swept_ms"]
+        for source, target, series in state.get("targets", ()):
+            slots = np.array([self.store.find(labels) for labels in series], np.int64)
+            self._targets[source, target] = Tracked.of(slots, self.store)
         return self._adopt(state["groups"])
 
     def _install(self, groups: Sequence[RuleGroup]) -> None:
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
+        self._held_by = {}
         demands = [demand for group in self.groups.values() for demand in group.demands()]
         self.store.demand(demands)
         self._wanted = {demand.matchers for demand in demands}
@@ -137,14 +188,23 @@ class Engine:
         return events
 
     def _move_horizon(self) -> None:
-        """No evaluation will look back from before the slowest group's last one: windows may forget."""
-        begun = [group.last_ms for group in self.groups.values() if group.last_ms]
+        """Nothing that a source feeds is evaluated before the last turn of the slowest group it feeds.
+
+        By source, so that a group that waits for one that is away does not make all others keep everything.
+        """
+        begun = [(group.sources(), group.last_ms) for group in self.groups.values() if group.last_ms]
         if not begun:
             return
-        self.store.windows.horizon_ms = min(begun)
-        if min(begun) >= self._swept_ms + SWEEP_MS:
-            self._swept_ms = min(begun)
-            self.store.expire(min(begun))
+        windows, newest = self.store.windows, max(at for _, at in begun)
+        windows.horizon_ms = min((at for mask, at in begun if not mask), default=newest)
+        windows.horizons_ms = {
+            bit: min(found)
+            for bit in self._bits.values()
+            if (found := [at for mask, at in begun if mask & bit])
+        }
+        if newest >= self._swept_ms + SWEEP_MS:
+            self._swept_ms = newest
+            self.store.expire(functools.reduce(operator.or_, self._held_by.values(), 0))
             self.store.index.keep_only(self._wanted)  # ad-hoc queries leave selections behind
 
     def _translate(self, masks: Int64s, names: list[str]) -> Int64s:

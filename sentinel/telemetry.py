@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
 SOURCE_UP = Gauge(
     "sentinel_source_up",
@@ -43,6 +45,32 @@ RULE_FAILURES = Counter(
     "sentinel_rule_evaluation_failures_total", "Rule evaluations that failed.", ["group"], registry=REGISTRY
 )
 ALERTS = Gauge("sentinel_alerts", "Active alerts by state.", ["state"], registry=REGISTRY)
+SOURCE_SERIES = Gauge(
+    "sentinel_source_series",
+    "Series that a source has made, which count against its limit.",
+    ["source"],
+    registry=REGISTRY,
+)
+SOURCE_SERIES_LIMIT = Gauge(
+    "sentinel_source_series_limit", "How many series a source may make.", ["source"], registry=REGISTRY
+)
+SET_ASIDE = Gauge(
+    "sentinel_set_aside",
+    "Batches and rules set aside because the daemon crashed in them three times.",
+    ["kind"],
+    registry=REGISTRY,
+)
+STATE_WRITABLE = Gauge(
+    "sentinel_state_writable",
+    "Whether the state folder takes what is written (1) or not (0).",
+    registry=REGISTRY,
+)
+NOTIFICATIONS_FAILING = Gauge(
+    "sentinel_notifications_failing_seconds",
+    "Time since the first of the failures that no delivery has followed; 0 if there is none.",
+    ["receiver"],
+    registry=REGISTRY,
+)
 NOTIFICATIONS = Counter(
     "sentinel_notifications_total", "Notifications delivered.", ["receiver"], registry=REGISTRY
 )
@@ -90,6 +118,7 @@ def configure_logging(level: str = "info") -> None:
     """Logfmt on a terminal, JSON lines otherwise; always to standard error."""
     # The Kafka client repeats itself while a broker is away; sources and topics say it once themselves.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.basicConfig(level=logging.WARNING, handlers=[_FromLibraries()], force=True)
     on_terminal = sys.stderr.isatty()
     last: Any = (
         structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "room", "event"])
@@ -105,5 +134,29 @@ def configure_logging(level: str = "info") -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Tolerant(sys.stderr))),
     )
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries log, in our form: one line each, an exception by its name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = {"error": repr(record.exc_info[1])[:500]} if record.exc_info else {}
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        getattr(logger(record.name.partition(".")[0]), level)(record.getMessage(), **error)
+
+
+class _Tolerant:
+    """A stream that may be full or closed: what cannot be logged must not stop what is being done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()

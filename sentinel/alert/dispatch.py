@@ -24,7 +24,7 @@ from sentinel.alert.flush import (
     in_order,
 )
 from sentinel.alert.group import Group, GroupId, GroupRow, Groups, regroup
-from sentinel.alert.nflog import Saved, Saver
+from sentinel.alert.nflog import Forgetful, Saved, Saver
 from sentinel.alert.route import route_tree
 from sentinel.alert.tell import Ledger, Outcome, Teller
 from sentinel.clock import Clock
@@ -46,7 +46,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        saver: Saver,
+        saver: Saver | Forgetful,
         teller: Teller,
         clock: Clock,
         *,

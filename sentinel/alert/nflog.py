@@ -19,7 +19,11 @@ from sentinel.alert.group import GroupId, GroupRow
 from sentinel.alert.log import decode_event, encode_event
 from sentinel.errors import StateError
 from sentinel.model import AlertEvent, Labels
+from sentinel.telemetry import logger
 
+_LOG = logger("alert")
+
+AGAIN_SECONDS: Final = 1.0
 _VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 0), position INTEGER NOT NULL);
@@ -152,25 +156,42 @@ class Saver:
     """Collects changes and commits them in another thread.
 
     `save` returns once everything changed before the call is on disk. Callers that come while a commit runs
-    share the next one. After a failed commit every caller fails: nothing may be told that is not on disk.
+    share the next one. A commit that fails is tried again for ever: nothing may be told that is not on disk.
+    Meanwhile `trouble` says what is wrong.
     """
 
     def __init__(self, log: NotificationLog, executor: Executor) -> None:
         self.changes = Changes()
+        self.trouble = ""
         self._log, self._executor = log, executor
         self._lock = asyncio.Lock()
-        self._error: Exception | None = None
 
     async def save(self) -> None:
         mine = self.changes
         async with self._lock:
-            if self._error is not None:
-                raise self._error
             if self.changes is not mine or not mine:
                 return  # written by whoever held the lock before, or nothing to write
             self.changes = Changes()
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._executor, self._log.write, mine)
-            except Exception as error:
-                self._error = error
-                raise
+            while not await self._written(mine):  # noqa: ASYNC110 - nobody tells when a disk has room
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _written(self, changes: Changes) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._log.write, changes)
+        except StateError as error:
+            if not self.trouble:
+                _LOG.error("cannot write", error=str(error), hint="free space or make the folder writable")
+            self.trouble = str(error)
+            return False
+        self.trouble = ""
+        return True
+
+
+class Forgetful:
+    """A saver for alerts that must be told although nothing can be written."""
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+
+    async def save(self) -> None:
+        self.changes = Changes()

@@ -18,7 +18,7 @@ from sentinel.alert.config import AlertmanagerConfig
 from sentinel.alert.dispatch import Dispatcher
 from sentinel.alert.log import AlertLog
 from sentinel.alert.nflog import NotificationLog, Saver
-from sentinel.alert.tell import Deliver, Teller
+from sentinel.alert.tell import Deliver, Failing, Teller
 from sentinel.clock import Clock
 from sentinel.telemetry import logger
 
@@ -57,6 +57,7 @@ class AlertPipeline:
         catching_up: Callable[[str], bool] = _never,
         executor: Executor | None = None,
         jitter: random.Random | None = None,
+        failing: Failing | None = None,
     ) -> None:
         self._log, self._clock = log, clock
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="alerts")
@@ -65,7 +66,7 @@ class AlertPipeline:
         self._saver = Saver(self._db, self._executor)
         self._dispatcher = Dispatcher(
             self._saver,
-            Teller(deliver, jitter or random.Random()),
+            Teller(deliver, jitter or random.Random(), failing),
             clock,
             external_url=external_url,
             catching_up=catching_up,
@@ -81,6 +82,11 @@ class AlertPipeline:
         _LOG.warning("alert_log_replaced", position=position, start=self._log.start, end=self._log.end)
         return self._log.start
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing is told at the moment, or nothing."""
+        return self._saver.trouble
+
     def wake(self) -> None:
         """The log has grown. To be called on the event loop; cheap."""
         self._woken.set()
@@ -92,7 +98,7 @@ class AlertPipeline:
         await self._saver.save()
 
     async def run(self) -> None:
-        """Until cancelled. Failing to keep its own state ends it: nothing is told that is not on disk."""
+        """Until cancelled. While its own state cannot be kept it waits: what is told is on disk."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:

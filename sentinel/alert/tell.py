@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from sentinel.alert.flush import Entry, LedgerKey, Notice
 from sentinel.model import Delivery, Notification
-from sentinel.telemetry import NOTIFICATIONS, NOTIFICATIONS_FAILED, logger
+from sentinel.telemetry import NOTIFICATIONS, NOTIFICATIONS_FAILED, NOTIFICATIONS_FAILING, logger
 
 _LOG = logger("alert")
 
@@ -68,6 +70,25 @@ class Ledger:
             return
 
 
+class Failing:
+    """Since when integrations have taken nothing: a gauge by receiver that is right when scraped."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, int], float] = {}
+
+    def note(self, receiver: str, index: int, delivered: bool) -> None:
+        if delivered:
+            self._since.pop((receiver, index), None)
+        else:
+            self._since.setdefault((receiver, index), time.monotonic())
+        NOTIFICATIONS_FAILING.labels(receiver).set_function(partial(self.seconds, receiver))
+
+    def seconds(self, receiver: str | None = None) -> float:
+        """The longest, of one receiver or of all; 0 if all is well."""
+        begun = [at for (name, _), at in list(self._since.items()) if receiver in (None, name)]
+        return time.monotonic() - min(begun) if begun else 0.0
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How telling ended: the last answer, and whether an unanswered attempt may have got through."""
 
@@ -79,8 +100,8 @@ class Teller:
     """Makes the attempts. Its own loop rather than a retry library's: an overtaken notice must stop waiting,
     a receiver's wish counts, and virtual time must pass in tests."""
 
-    def __init__(self, deliver: Deliver, jitter: random.Random) -> None:
-        self._deliver, self._jitter = deliver, jitter
+    def __init__(self, deliver: Deliver, jitter: random.Random, failing: Failing | None = None) -> None:
+        self._deliver, self._jitter, self._failing = deliver, jitter, failing or Failing()
         self._places: defaultdict[tuple[str, int], asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PARALLEL)
         )
@@ -105,6 +126,7 @@ class Teller:
         _, receiver, index = key
         async with self._places[receiver, index]:
             delivery = await self._guarded(receiver, index, notification)
+        self._failing.note(receiver, index, delivery.delivered)
         if delivery.delivered:
             NOTIFICATIONS.labels(receiver).inc()
         else:

@@ -6,15 +6,17 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from aiohttp import web
 
 from sentinel import __version__, decode, telemetry
 from sentinel.alert.log import AlertLog
 from sentinel.api import lifecycle
-from sentinel.app.sources import Sources
+from sentinel.api.server import Server, serve
+from sentinel.api.web_config import load_web_config
+from sentinel.app.sources import Sources, source_names
+from sentinel.app.supervision import Supervisor
 from sentinel.app.telling import Telling
 from sentinel.clock import Clock, SystemClock
 from sentinel.config.load import Config
@@ -23,10 +25,13 @@ from sentinel.engine import Engine, Settings
 from sentinel.errors import ConfigErrors, SentinelError, StateError
 from sentinel.host import Host
 from sentinel.host.settings import HostSettings
+from sentinel.host.suspects import Suspects
 from sentinel.model import Labels
 from sentinel.rules.load import RuleGroup
 
 log = telemetry.logger("app")
+
+LAST_WORDS_SECONDS: Final = 10.0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -35,6 +40,7 @@ class Options(msgspec.Struct, frozen=True):
     storage: Path
     listen: str = "127.0.0.1:9464"
     enable_lifecycle: bool = False
+    web_config: Path | None = None
     snapshot_interval_ms: int = 60_000
 
 
@@ -48,18 +54,24 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self.events = AlertLog(options.storage / "alerts")
-        self.engine = Engine(groups_of(config), _settings(config, options))
-        settings = HostSettings(options.storage, options.snapshot_interval_ms)
-        self.host = Host(self.engine, self.events, self.clock, settings)
-        self.sources = Sources(config, self.host, self.clock)
+        suspects = Suspects(options.storage, self.clock.now_ms())
+        settings = _settings(config, options)
+        self.engine = Engine(groups_of(config), settings, suspects)
+        host_settings = HostSettings(options.storage, options.snapshot_interval_ms)
+        self.host = Host(self.engine, self.events, self.clock, host_settings, suspects)
+        self.sources = Sources(config, self.host, self.clock, options.listen)
         self.host.attach(self.sources.feeds)
         self.telling = Telling(
             config,
             self.events,
             options.storage,
             self.clock,
-            external_url=_external_url(config, options),
+            external_url=settings.external_url,
             catching_up=lambda group: group in self.host.gauges.catching_up,
+            firing=self.host.firing,
+        )
+        self.supervisor = Supervisor(
+            self.host, self.telling, self.clock, external_labels=settings.external_labels
         )
         self.host.on_events = lambda: self._soon(self.telling.wake)
         self.host.on_failure = lambda: self._soon(self._stopped.set)
@@ -78,10 +90,11 @@ class App:
         await asyncio.to_thread(decode.warm)  # ready means that the first record waits for no compiler
         server = await self._serve()
         self.host.start()
+        watching = self._loop.create_task(self._watch())
         stopped_by: ExceptionGroup[SentinelError] | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (*self.sources.run(), *self.telling.run()):
+                for work in (*self.sources.run(), *self.telling.run(self.supervisor.healthy)):
                     group.create_task(_for_ever(work))
                 await self._stopped.wait()
                 await self.sources.drain()
@@ -93,12 +106,26 @@ class App:
         finally:
             await server.cleanup()  # first: pushes under way are answered by the host
             await self.host.stop()
+            await self._last_words()
+            watching.cancel()
             await self.telling.close()
             telemetry.REGISTRY.unregister(self.host.accounts)
         if stopped_by is not None:
             raise StateError(f"cannot go on: {'; '.join(map(str, stopped_by.exceptions))}")
         if self.host.failure is not None:
             raise StateError(f"the engine stopped: {self.host.failure!r}") from self.host.failure
+
+    async def _watch(self) -> None:
+        """Outside of the stages: it goes on until everything that went wrong with them is told."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.supervisor.run())
+            group.create_task(self.telling.urgent.run())
+
+    async def _last_words(self) -> None:
+        """Somebody has to know of an end that nobody wished for."""
+        if self.host.failure is not None:
+            self.supervisor.look()
+            await self.telling.urgent.last_words(LAST_WORDS_SECONDS)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -122,41 +149,25 @@ class App:
         telemetry.RELOAD_OK.set(1)
         log.info("reloaded", groups=len(fresh.groups))
 
-    def unhealthy(self) -> str:
-        """Why the daemon is not healthy, or nothing."""
-        if self.host.failure is not None:
-            return f"the engine stopped: {self.host.failure!r}"
-        quickest = min((group.spec.interval_ms for group in self.engine.groups.values()), default=0)
-        silent_ms = self.clock.now_ms() - self.host.beat_ms
-        if silent_ms > max(3 * quickest, 15_000) and not self.host.replaying:
-            return f"the engine has made no progress for {silent_ms / 1000:.0f} s"
-        return ""
-
     def unready(self) -> str:
         """Why the daemon is not ready, or nothing."""
+        if unwritable := self.supervisor.unwritable():
+            return unwritable
         if self.host.replaying:
             return "state is being restored"
         waiting = [feed.name for feed in self.sources.feeds if not feed.upstream.assigned]
         return f"sources not assigned yet: {', '.join(waiting)}" if waiting else ""
 
-    async def _serve(self) -> web.AppRunner:
-        host, _, port = self.options.listen.rpartition(":")
-        server = web.Application()
+    async def _serve(self) -> Server:
         state = lifecycle.Lifecycle(
-            self.unhealthy, self.unready, self.reload, telemetry.REGISTRY, self.options.enable_lifecycle
+            self.supervisor.stuck,
+            self.unready,
+            self.reload,
+            telemetry.REGISTRY,
+            self.options.enable_lifecycle,
         )
-        server.add_routes([*lifecycle.routes(state), *self.sources.routes()])
-        runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=3)
-        await runner.setup()
-        try:
-            if int(port) not in range(65_536):
-                raise ValueError("a port lies between 0 and 65535")
-            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        except (OSError, ValueError) as error:
-            await runner.cleanup()
-            raise StateError(f"cannot listen on {self.options.listen}: {error}") from None
-        log.info("listening", address=self.options.listen)
-        return runner
+        routes = [*lifecycle.routes(state), *self.sources.routes()]
+        return await serve(routes, self.options.listen, self.options.web_config)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -208,12 +219,13 @@ def groups_of(config: Config) -> list[RuleGroup]:
 
 
 def _external_url(config: Config, options: Options) -> str:
-    return config.global_.external_url or f"http://{options.listen}"
+    tls = options.web_config is not None and load_web_config(options.web_config).context is not None
+    return config.global_.external_url or f"{'https' if tls else 'http'}://{options.listen}"
 
 
 def _settings(config: Config, options: Options) -> Settings:
     return Settings(
-        sources=tuple(source.name for source in config.sources),
+        sources=source_names(config),
         external_labels=Labels(config.global_.external_labels),
         external_url=_external_url(config, options),
         retention_ms=config.store.retention_ms,

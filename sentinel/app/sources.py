@@ -16,24 +16,42 @@ from sentinel.config.load import Config
 from sentinel.config.schema import SourceConfig
 from sentinel.decode.lines import split_lines
 from sentinel.host.feed import Decoder, Feed, Hold, Refused
-from sentinel.ingest import http
+from sentinel.ingest import http, own_metrics
 from sentinel.ingest.dead_letter import DeadLetter, DeadLetters
-from sentinel.ingest.http import PushSource
+from sentinel.ingest.http import PushConfig, PushSource
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.kafka_connection import client_options
+from sentinel.ingest.own_metrics import OwnMetrics
 from sentinel.ingest.scrape import ScrapeSource
 from sentinel.ingest.source import Sink, Source
 from sentinel.model import Payloads
+from sentinel.telemetry import REGISTRY
+from sentinel.watch.check import installed
+from sentinel.watch.config import ClusterConfig
+from sentinel.watch.exposition import LIMITS
+from sentinel.watch.source import WatchFeed, WatchSource, feed_names
 
 DRAIN_SECONDS: Final = 3.0
+MAX_FUTURE_MS: Final = 60_000
+
+
+def source_names(config: Config) -> tuple[str, ...]:
+    """All that will be fed, in the order of their bits: what a file names first, so that they stay."""
+    watched = [name for cluster in config.clusters for name in feed_names(cluster.name)]
+    return (*(source.name for source in config.sources), own_metrics.NAME, *watched)
 
 
 class Sources:
-    """All sources. They put what they read into `sink`; `feeds` tells the host of them."""
+    """All sources, our own metrics and watched clusters among them.
 
-    def __init__(self, config: Config, sink: Sink, clock: Clock) -> None:
+    They put what they read into `sink`; `feeds` tells the host of them.
+    """
+
+    def __init__(self, config: Config, sink: Sink, clock: Clock, instance: str) -> None:
         self._sources: dict[str, Source] = {}
         self._dead_letters: dict[str, DeadLetters] = {}
+        self._own = OwnMetrics(sink, REGISTRY, instance, clock=clock)
+        self._watched = [_watch(cluster, sink, clock) for cluster in config.clusters]
         self.feeds: list[Feed] = []
         for source in config.sources:
             self._sources[source.name] = _source(source, sink, clock)
@@ -41,17 +59,22 @@ class Sources:
                 options = partial(client_options, source.kafka)
                 self._dead_letters[source.name] = DeadLetters(source.name, options, source.dead_letter_topic)
             self.feeds.append(self._feed(source))
+        self.feeds.append(_exposed(self._own))
+        for watch in self._watched:
+            self.feeds += [_exposed(watch.liveness), _exposed(watch.state)]
 
     def run(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run, each until cancelled."""
         return [
             *(source.run() for source in self._sources.values()),
+            self._own.run(),
+            *(cluster.run() for cluster in self._watched),
             *(letters.run() for letters in self._dead_letters.values()),
         ]
 
     def routes(self) -> list[web.RouteDef]:
-        pushed = (source for source in self._sources.values() if isinstance(source, PushSource))
-        return [route for source in pushed for route in http.routes(source)]
+        pushed = [source for source in self._sources.values() if isinstance(source, PushSource)]
+        return [route for source in pushed for route in http.routes(source)] or http.disabled_routes()
 
     async def commit(self, source: str, positions: Mapping[str, int]) -> None:
         """Tell Kafka what a snapshot holds, for tools that watch lag."""
@@ -86,7 +109,27 @@ def _source(source: SourceConfig, sink: Sink, clock: Clock) -> Source:
         return KafkaSource(source.name, source.kafka, sink, format=source.decoder, clock=clock)
     if source.scrape is not None:
         return ScrapeSource(source.name, source.scrape, sink, check=_check(source), clock=clock)
-    return PushSource(source.name, sink, split_lines, format=source.decoder, clock=clock)
+    limits = source.http or PushConfig()
+    return PushSource(source.name, sink, split_lines, format=source.decoder, limits=limits, clock=clock)
+
+
+def _watch(cluster: ClusterConfig, sink: Sink, clock: Clock) -> WatchSource:
+    from sentinel.watch.poll import ClusterPoller  # the Kafka client: only who watches a cluster pays for it
+
+    poller = ClusterPoller(
+        cluster,
+        topics=cluster.topics.matches,
+        groups=cluster.groups.matches,
+        timeout_seconds=cluster.timeout_seconds,
+        clock=clock,
+    )
+    return WatchSource(cluster, poller, sink, installed(), clock=clock)
+
+
+def _exposed(source: OwnMetrics | WatchFeed) -> Feed:
+    """The feed of something of ours that speaks in expositions."""
+    decoder = plugins.load("decoders", "openmetrics")(None, LIMITS, MAX_FUTURE_MS)
+    return Feed(source.name, source, {"openmetrics": decoder}, replayable=False)
 
 
 def _decoder(source: SourceConfig) -> Decoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from itertools import chain
 
 import msgspec
 
@@ -13,9 +13,10 @@ from sentinel.config.schema import ConfigFile, GlobalConfig, SourceConfig
 from sentinel.documents import Positions
 from sentinel.documents.wording import advice
 from sentinel.errors import ConfigError
+from sentinel.notify.client import is_http_url
 
-MAX_SOURCES = 62
-"""The store marks who feeds a series with one bit per source."""
+MAX_SOURCES = 61
+"""The store marks who feeds a series with one bit per source, and one source is Sentinel itself."""
 KINDS = ("kafka", "scrape", "http")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -32,7 +33,8 @@ class Problem(msgspec.Struct, frozen=True):
 def check_file(file: ConfigFile, positions: Positions) -> list[ConfigError]:
     """All mistakes in `file` itself; the files that it names are not looked at."""
     errors = []
-    for problem in (*_check_global(file.global_), *_check_sources(file, positions)):
+    sections = (_check_global(file.global_), _check_sources(file, positions), _check_named(file))
+    for problem in chain.from_iterable(sections):
         line, column = positions.of(problem.struct, *problem.where)
         errors.append(
             ConfigError(problem.message, path=positions.path, line=line, column=column, hint=problem.hint)
@@ -46,18 +48,24 @@ def _check_global(config: GlobalConfig) -> Iterator[Problem]:
     for name in config.external_labels:
         if not name or name == "__name__":
             yield Problem(config, ("external_labels", name), f"invalid label name: {name!r}")
-    url = urlsplit(config.external_url)
-    if config.external_url and not (url.scheme in ("http", "https") and url.netloc):
-        hint = "write for example http://sentinel.example:9464"
-        yield Problem(config, ("external_url",), f"not a URL: {config.external_url!r}", hint)
+    url, hint = config.external_url, "write for example http://sentinel.example:9464"
+    if "@" in url:
+        yield Problem(config, ("external_url",), "a user or password would show in every notification", hint)
+    elif url and not is_http_url(url):
+        yield Problem(config, ("external_url",), f"not a URL: {url!r}", hint)
 
 
 def _check_sources(file: ConfigFile, positions: Positions) -> Iterator[Problem]:
-    if len(file.sources) > MAX_SOURCES:
-        message = f"{len(file.sources)} sources are too many, {MAX_SOURCES} is the most"
+    count = len(file.sources) + 2 * len(file.clusters)
+    if count > MAX_SOURCES:
+        message = f"{count} sources are too many (a cluster counts as two), {MAX_SOURCES} is the most"
         yield Problem(
             file, ("sources",), message, hint="a kafka source takes many topics, a scrape many targets"
         )
+    pushed = [source for source in file.sources if source.http is not None]
+    for source in pushed[1:]:
+        message = f"only one source can take pushes, and {pushed[0].name!r} does already"
+        yield Problem(source, ("http",), message)
     names: set[str] = set()
     for source in file.sources:
         if source.name in names:
@@ -67,6 +75,23 @@ def _check_sources(file: ConfigFile, positions: Positions) -> Iterator[Problem]:
             hint = "letters, digits and _ . - make a name"
             yield Problem(source, ("name",), f"not a source's name: {source.name!r}", hint)
         yield from _check_source(source, whole=positions.is_whole(source))
+
+
+def _check_named(file: ConfigFile) -> Iterator[Problem]:
+    """Clusters, and Alertmanagers that are told apart by their addresses."""
+    names: set[str] = set()
+    for cluster in file.clusters:
+        if cluster.name in names:
+            yield Problem(cluster, ("name",), f"cluster {cluster.name!r} is defined twice")
+        names.add(cluster.name)
+        if not _SOURCE_NAME.fullmatch(cluster.name):
+            hint = "letters, digits and _ . - make a name"
+            yield Problem(cluster, ("name",), f"not a cluster's name: {cluster.name!r}", hint)
+    addresses: set[str] = set()
+    for each in file.alertmanagers:
+        if each.base in addresses:
+            yield Problem(each, ("url",), f"Alertmanager {each.base} is listed twice")
+        addresses.add(each.base)
 
 
 def _check_source(source: SourceConfig, whole: bool) -> Iterator[Problem]:

@@ -18,7 +18,10 @@ from sentinel.config.schema import AlertTopicConfig, ConfigFile, GlobalConfig, S
 from sentinel.documents import Positions, read_struct, read_text
 from sentinel.documents.reading import Substitute
 from sentinel.errors import ConfigError, ConfigErrors, RuleError
+from sentinel.notify.alertmanager import ForwardConfig
+from sentinel.notify.heartbeat import HeartbeatConfig
 from sentinel.rules.load import RuleGroup, load_rules
+from sentinel.watch.config import ClusterConfig
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -37,6 +40,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[RuleGroup, ...]
     """Their `file` is relative to `base`, so that alerts keep their ids wherever the folder lies."""
     alertmanager: AlertmanagerConfig | None
+    alertmanagers: tuple[ForwardConfig, ...] = ()
+    heartbeat: HeartbeatConfig | None = None
+    clusters: tuple[ClusterConfig, ...] = ()
 
 
 def load_config(path: str | Path) -> Config:
@@ -72,6 +78,9 @@ class _Loading:
             alert_topic=with_absolute_files(file.alert_topic, base),
             groups=tuple(groups),
             alertmanager=alertmanager,
+            alertmanagers=tuple(with_absolute_files(each, base) for each in file.alertmanagers),
+            heartbeat=with_absolute_files(file.heartbeat, base),
+            clusters=tuple(with_absolute_files(each, base) for each in file.clusters),
         )
 
     def _read(

@@ -10,6 +10,9 @@ FIXED = {
     "alert_topic": "alert_topic",
     "store": "store",
     "global_": "global",
+    "alertmanagers": "alertmanagers",
+    "heartbeat": "heartbeat",
+    "clusters": "clusters",
 }
 """Parts that a reload cannot change, and what they are called in the file."""
 

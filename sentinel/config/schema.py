@@ -9,10 +9,14 @@ import msgspec
 from sentinel.decode.json import JsonConfig
 from sentinel.decode.limits import Limits
 from sentinel.documents.json_schema import schema_of
+from sentinel.ingest.http import PushConfig
 from sentinel.ingest.kafka import KafkaConfig
 from sentinel.ingest.kafka_connection import KafkaConnection
 from sentinel.ingest.scrape import ScrapeConfig
 from sentinel.model import Duration, Secret
+from sentinel.notify.alertmanager import ForwardConfig
+from sentinel.notify.heartbeat import HeartbeatConfig
+from sentinel.watch.config import ClusterConfig
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -25,10 +29,6 @@ class GlobalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluation_interval: Duration = Duration(15_000)
     external_labels: dict[str, str] = {}
     external_url: str = ""
-
-
-class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Samples that others push to our own HTTP server."""
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +60,7 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     name: str
     kafka: KafkaConfig | None = None
     scrape: ScrapeConfig | None = None
-    http: HttpConfig | None = None
+    http: PushConfig | None = None
     format: str = ""
     json: JsonConfig = JsonConfig()
     dead_letter_topic: str = ""
@@ -122,6 +122,9 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreConfig = StoreConfig()
     alert_topic: AlertTopicConfig | None = None
     alerting: AlertingConfig | None = None
+    alertmanagers: list[ForwardConfig] = []
+    heartbeat: HeartbeatConfig | None = None
+    clusters: list[ClusterConfig] = []
 
 
 def json_schema() -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Checkpoints:
         self._folder, self._kept = folder, kept
         self._writer = ThreadPoolExecutor(1, "snapshot")
         self._running: Future[None] | None = None
+        self.trouble = ""
+        """Why the last snapshot could not be kept, or nothing."""
 
     def load(self) -> State | None:
         return snapshot.load(self._folder)
@@ -62,7 +64,9 @@ class Checkpoints:
             size = snapshot.save(self._folder, state)
         except OSError as error:
             log.error("snapshot failed", error=str(error), folder=str(self._folder), hint="free some space")
+            self.trouble = f"no snapshot can be written: {error.strerror}"
             return
+        self.trouble = ""
         SNAPSHOT_LAST.set_to_current_time()
         log.debug("snapshot kept", bytes=size)
         self._kept(state)

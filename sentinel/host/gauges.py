@@ -61,6 +61,8 @@ class Gauges:
             telemetry.SOURCE_UP.labels(name).set(source.condition != "disconnected")
             behind = max(0, now_ms - source.time_ms) if source.time_ms else 0
             telemetry.INGEST_LAG.labels(name).set(behind / 1000)
+            telemetry.SOURCE_SERIES.labels(name).set(self._engine.series_of(name))
+            telemetry.SOURCE_SERIES_LIMIT.labels(name).set(source.feed.series_limit)
         telemetry.SERIES.set(len(self._engine.store.index))
         telemetry.STORE_BYTES.set(self._engine.store.windows.nbytes)
         groups = self._engine.groups.values()

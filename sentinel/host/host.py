@@ -14,16 +14,18 @@ from typing import Final, TypeVar
 
 from sentinel.clock import Clock
 from sentinel.engine import Engine
-from sentinel.errors import SourceError
+from sentinel.errors import StateError
 from sentinel.host.accounts import Accounts
 from sentinel.host.checkpoint import Checkpoints, State, capture
+from sentinel.host.durable import Durable
 from sentinel.host.feed import Feed
 from sentinel.host.gauges import Gauges
-from sentinel.host.inbox import Ack, Inbox, resolve
-from sentinel.host.intake import Intake, entry_of
+from sentinel.host.inbox import Ack, Inbox
+from sentinel.host.intake import Intake
 from sentinel.host.replay import Replay
 from sentinel.host.schedule import Schedule
 from sentinel.host.settings import EventLog, HostSettings
+from sentinel.host.suspects import Suspects
 from sentinel.host.watermarks import SourceTime
 from sentinel.model import AlertEvent, Payloads
 from sentinel.rules.load import RuleGroup
@@ -38,13 +40,15 @@ TURN_SECONDS: Final = 0.1
 """A backlog of evaluations yields to the inbox this often."""
 TICK_MS: Final = 1_000
 """How far the journaled time of arrival may lag: it bounds timestamps from the future."""
-PUSH_PATIENCE_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 20.0
 
 
 class Host:
     """Owns the engine's thread. Methods named `async` belong to the event loop."""
 
-    def __init__(self, engine: Engine, events: EventLog, clock: Clock, settings: HostSettings) -> None:
+    def __init__(
+        self, engine: Engine, events: EventLog, clock: Clock, settings: HostSettings, suspects: Suspects
+    ) -> None:
         self.engine = engine
         self.times: dict[str, SourceTime] = {}
         self.accounts = Accounts()
@@ -56,11 +60,13 @@ class Host:
         self.failure: BaseException | None = None
         self._events, self._clock, self._settings = events, clock, settings
         self._inbox = Inbox(INBOX_RECORDS)
+        self.suspects = suspects
         self._journal = Journal(settings.folder / "journal")
+        self.durable = Durable(self._journal, events)
         self._checkpoints = Checkpoints(settings.folder, self._kept)
         self._schedule = Schedule(engine, self.times, spread=settings.spread, started_ms=self.beat_ms)
         self.gauges = Gauges(engine, self.times, self._schedule)
-        self._intake = Intake(engine, self.times, self.accounts, self._schedule)
+        self._intake = Intake(engine, self.times, self.accounts, self._schedule, suspects)
         self._intake.arrival_ms = self.beat_ms
         self._snapshot_ms = self.beat_ms
         self._cut = (0, 0)
@@ -78,23 +84,13 @@ class Host:
         await self._inbox.put(payloads)
 
     async def put_synced(self, payloads: Payloads) -> None:
-        """Returns when the journal holds the payloads durably.
+        """Returns when the journal holds the payloads durably; SourceError if that takes too long."""
+        await self._inbox.put_synced(payloads)
 
-        Raises:
-            SourceError: not within the time a client may be kept waiting.
-        """
-        loop = asyncio.get_running_loop()
-        synced: asyncio.Future[None] = loop.create_future()
-
-        def ack() -> None:
-            loop.call_soon_threadsafe(resolve, synced)
-
-        try:
-            async with asyncio.timeout(PUSH_PATIENCE_SECONDS):
-                await self._inbox.put(payloads, ack)
-                await synced
-        except TimeoutError:
-            raise SourceError("the engine is busy; try again later", reason="overloaded") from None
+    @property
+    def trouble(self) -> str:
+        """Why state cannot be written, or nothing."""
+        return self.durable.trouble or self._checkpoints.trouble
 
     def positions(self, source: str) -> Mapping[str, int]:
         return dict(self.times[source].positions)
@@ -105,11 +101,7 @@ class Host:
         self.accounts.open(self.times)
 
     def start(self) -> None:
-        """Restore the newest snapshot and begin to replay what came after it.
-
-        Raises:
-            StateError: the state on disk cannot be read.
-        """
+        """Restore the newest snapshot and begin to replay what came after it; StateError if neither works."""
         state = self._checkpoints.load()
         after = self._restore(state) if state is not None else 0
         self._has_past = state is not None or self._journal.last > 0
@@ -119,19 +111,13 @@ class Host:
 
     async def call(self, work: Callable[[Engine], T]) -> T:
         """Run `work` on the engine's thread, between two inputs."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
+        return await self._inbox.call(lambda: work(self.engine))
 
-        def command() -> None:
-            try:
-                result = work(self.engine)
-            except Exception as error:  # handed to the caller, whose mistake it may be
-                loop.call_soon_threadsafe(answer.set_exception, error)
-            else:
-                loop.call_soon_threadsafe(answer.set_result, result)
-
-        self._inbox.command(command)
-        return await answer
+    async def firing(self) -> tuple[list[AlertEvent], int]:
+        """The events that began what fires now, and the end of the alert log then; waits for the replay."""
+        while self.replaying:  # noqa: ASYNC110 - a thread gives no event to wait for
+            await asyncio.sleep(0.1)
+        return await self.call(lambda engine: (engine.firing(), self._events.end))
 
     async def reload(self, groups: Sequence[RuleGroup]) -> None:
         """Other rules; a snapshot follows at once, so that no replay crosses a reload."""
@@ -144,10 +130,16 @@ class Host:
         await self.call(work)
 
     async def stop(self) -> None:
-        """A last snapshot, then the end of the thread."""
+        """A last snapshot, then the end of the thread; a thread that does not end is left behind."""
         self._stopping = True
+        self.durable.give_up()
         self._inbox.command(lambda: None)
-        await asyncio.to_thread(self._thread.join)
+        until = time.monotonic() + STOP_SECONDS
+        while self._thread.is_alive():
+            if time.monotonic() > until:
+                self.failure = self.failure or StateError(f"it did not end within {STOP_SECONDS:.0f} s")
+                return
+            await asyncio.sleep(0.01)
 
     # On the engine's thread
 
@@ -159,16 +151,17 @@ class Host:
             if not self.replaying:  # else the snapshot on disk and the whole journal are still the truth
                 self._take_snapshot()
                 self._checkpoints.finish()
-            self._journal.sync()
+            self.durable.sync()
         except BaseException as error:
             self.failure = error
             log.critical("engine stopped", error=repr(error), exc_info=True)
             self.on_failure()
 
     def _replay_all(self) -> None:
-        deferred: list[Payloads] = []
+        deferred: list[tuple[int, Payloads]] = []
         while not self._replay.done and not self._stopping:
-            self._replay.go_on(self._now())
+            self.beat_ms = self._now()
+            self._replay.go_on(self.beat_ms)
             deferred += self._receive(0.05, self._replay.hold)
         if self._stopping:
             return
@@ -176,15 +169,17 @@ class Host:
         self.replaying = False
         for source in self.times.values() if self._has_past else ():
             source.resume(self._now())
-        for payloads in [*deferred, *self._replay.rest()]:
+        for number, payloads in deferred:
+            self._intake.ingest(payloads, number)
+        for payloads in self._replay.rest():
             self._intake.ingest(payloads)
         log.info("ready", series=len(self.engine.store.index), groups=len(self.engine.groups))
 
     def _turn(self) -> None:
         now_ms = self._now()
         wait_ms = 0 if self._unfinished else self._schedule.wait_ms(now_ms)
-        for payloads in self._receive(wait_ms / 1000, self._intake.ingest):
-            self._intake.ingest(payloads)
+        for number, payloads in self._receive(wait_ms / 1000, self._intake.ingest):
+            self._intake.ingest(payloads, number)
         now_ms = self._now()
         for source in self.times.values():
             source.update(now_ms)
@@ -194,9 +189,11 @@ class Host:
         self.gauges.update(now_ms)
         self.beat_ms = now_ms
 
-    def _receive(self, timeout_seconds: float, kafka: Callable[[Payloads], None]) -> list[Payloads]:
+    def _receive(
+        self, timeout_seconds: float, kafka: Callable[[Payloads], None]
+    ) -> list[tuple[int, Payloads]]:
         """Take what is in the inbox: records from Kafka go to `kafka`; what was journaled is returned."""
-        journaled: list[Payloads] = []
+        journaled: list[tuple[int, Payloads]] = []
         acks: list[Ack] = []
         for item in self._inbox.take(timeout_seconds):
             if not isinstance(item, tuple):
@@ -207,12 +204,13 @@ class Host:
                 self._tick()
                 kafka(payloads)
             else:
-                self._journal.append(entry_of(payloads))
-                journaled.append(payloads)
+                journaled.append((self.durable.input(payloads), payloads))
             if ack is not None:
                 acks.append(ack)
         if acks:
-            self._journal.sync()
+            self.durable.sync()
+        elif journaled:
+            self.durable.write()
         for ack in acks:
             ack()
         return journaled
@@ -248,20 +246,19 @@ class Host:
 
     def _record(self, now_ms: int, steps: list[Step]) -> None:
         positions = {name: dict(s.positions) for name, s in self.times.items() if s.feed.replayable}
-        self._journal.append(AdvanceEntry(now_ms, positions, tuple(steps)))
+        self.durable.advance(now_ms, positions, steps)
+        self.durable.write()
         self._intake.arrival_ms = now_ms
 
     def _publish(self, events: list[AlertEvent]) -> None:
         """Durable first, then told."""
-        if not events:
-            return
-        self._journal.sync()
-        self._events.append(events)
-        self.on_events()
+        if events:
+            self.durable.publish(events)
+            self.on_events()
 
     def _take_snapshot(self) -> None:
         self._snapshot_ms = self._now()
-        self._journal.roll()
+        self.durable.roll()
         self._checkpoints.take(self._capture)
 
     def _capture(self) -> State:
@@ -276,8 +273,14 @@ class Host:
         """The journal may be cut behind the snapshot before this one: that is still there as a spare."""
         spare, self._cut = self._cut, (state["journal"], state["log"])
         self.log_position = spare[1]
-        self._inbox.command(lambda: self._journal.cut(spare[0]))
-        self.on_snapshot({name: time["positions"] for name, time in state["times"].items()})
+        positions = {name: time["positions"] for name, time in state["times"].items()}
+
+        def command() -> None:
+            self._journal.cut(spare[0])
+            self.suspects.passed(self._now(), positions, state["journal"])
+
+        self._inbox.command(command)
+        self.on_snapshot(positions)
 
     def _restore(self, state: State) -> int:
         self._intake.arrival_ms = state["arrival_ms"]

@@ -6,14 +6,19 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from sentinel.errors import SourceError
 from sentinel.model import Payloads
 from sentinel.telemetry import INBOX, INBOX_LIMIT
 
 Ack = Callable[[], None]
 Command = Callable[[], Any]
 Item = tuple[Payloads, Ack | None] | Command
+T = TypeVar("T")
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long somebody who pushes is kept waiting."""
 
 
 class Inbox:
@@ -36,6 +41,47 @@ class Inbox:
             if not self._full(len(payloads)):
                 self._wake_waiters()
             await turn
+
+    async def put_synced(self, payloads: Payloads) -> None:
+        """Returns when the thread has acknowledged the payloads.
+
+        Raises:
+            SourceError: not within the time a client may be kept waiting.
+        """
+        loop = asyncio.get_running_loop()
+        synced: asyncio.Future[None] = loop.create_future()
+
+        def ack() -> None:
+            loop.call_soon_threadsafe(resolve, synced)
+
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.put(payloads, ack)
+                await synced
+        except TimeoutError:
+            raise SourceError("the engine is busy; try again later", reason="overloaded") from None
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """What `work` gives, run on the thread between two inputs."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def set_answer(result: T | None, error: Exception | None) -> None:
+            if answer.done():  # whoever asked may have given up
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]
+
+        def command() -> None:
+            try:
+                loop.call_soon_threadsafe(set_answer, work(), None)
+            except Exception as error:  # handed to the caller, whose mistake it may be
+                loop.call_soon_threadsafe(set_answer, None, error)
+
+        self.command(command)
+        return await answer
 
     def command(self, command: Command) -> None:
         with self._filled:

@@ -19,6 +19,7 @@ from sentinel.store.journal import AdvanceEntry, Entry
 
 PATIENCE_MS: Final = 15_000
 """How long a disconnected source is waited for."""
+_END: Final[tuple[int, Entry | None]] = (0, None)
 
 
 class Replay:
@@ -34,7 +35,7 @@ class Replay:
         self._entries, self._times = entries, times
         self._intake, self._advance = intake, advance
         self._held: dict[tuple[str, str], deque[Payloads]] = {}
-        self._entry: Entry | None = next((entry for _, entry in entries), None)
+        self._number, self._entry = next(entries, _END)
         self._since_ms = 0
         self._given_up: set[str] = set()
 
@@ -59,9 +60,9 @@ class Replay:
                     return
                 self._advance(self._without_given_up(self._entry))
             else:
-                self._intake.ingest(payloads_of(self._entry))
+                self._intake.ingest(payloads_of(self._entry), self._number)
             self._since_ms = now_ms
-            self._entry = next((entry for _, entry in self._entries), None)
+            self._number, self._entry = next(self._entries, _END)
 
     def _reached(self, entry: AdvanceEntry, now_ms: int) -> bool:
         """Ingest up to the entry's positions; whether all of them are reached."""

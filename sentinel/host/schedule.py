@@ -39,7 +39,6 @@ class Schedule:
     ) -> None:
         self._engine, self._times, self._spread = engine, times, spread
         self._started_ms = started_ms
-        self._masks: dict[str, tuple[tuple[int, ...], int]] = {}
         self._begun: dict[str, int] = {}
         self._arrived: dict[str, int] = {}
         self._arrival_done: dict[str, int] = {}
@@ -48,7 +47,7 @@ class Schedule:
         """A batch of `source` was ingested; groups that want to look at once are noted."""
         bit = self._engine.mask((source,))
         for group in self._engine.groups.values():
-            if group.spec.on_arrival and self._mask(group) & bit:
+            if group.spec.on_arrival and group.sources() & bit:
                 self._arrived[group.key] = max(newest_ms, self._arrived.get(group.key, 0))
 
     def due(self, now_ms: int) -> list[Step]:
@@ -86,11 +85,11 @@ class Schedule:
             return False
         if ready.until_ms - group.last_ms > max(2 * group.spec.interval_ms, BACKLOG_MS):
             return True
-        sources = [self._times[name] for name in self._engine.names(self._mask(group))]
+        sources = [self._times[name] for name in self._engine.names(group.sources())]
         return any(source.catching_up(now_ms, BACKLOG_MS) for source in sources)
 
     def readiness(self, group: RunningGroup, now_ms: int) -> Readiness:
-        sources = self._engine.names(self._mask(group))
+        sources = self._engine.names(group.sources())
         held = tuple(name for name in sources if self._times[name].condition == "disconnected")
         if held and len(held) == len(sources):
             return Readiness(0)
@@ -113,11 +112,11 @@ class Schedule:
         """Whether one of these sources feeds the group, or may do so: a selector matches nothing yet."""
         selections = [selection for rule in group.rules for selection in rule.query.selections]
         empty = not selections or any(not len(selection.slots()) for selection in selections)
-        return empty or bool(self._mask(group) & self._engine.mask(sources))
+        return empty or bool(group.sources() & self._engine.mask(sources))
 
     def _gap(self, group: RunningGroup, ready: Readiness) -> bool:
         """Whether evaluations were missed for which there is no input: none is read again."""
-        sources = self._engine.names(self._mask(group))
+        sources = self._engine.names(group.sources())
         missed_ms = ready.until_ms - group.last_ms
         if not group.last_ms or missed_ms < max(GAP_MS, 2 * group.spec.interval_ms):
             return False
@@ -143,7 +142,7 @@ class Schedule:
     def _begin(self, group: RunningGroup, ready: Readiness) -> int:
         """A new group starts with the oldest sample its sources gave, or now."""
         if group.key not in self._begun and ready.until_ms:
-            sources = self._engine.names(self._mask(group))
+            sources = self._engine.names(group.sources())
             firsts = [self._times[name].first_ms for name in sources if self._times[name].first_ms]
             self._begun[group.key] = min([ready.until_ms, *firsts]) - 1
         return self._begun.get(group.key, 0)
@@ -153,15 +152,6 @@ class Schedule:
         interval = group.spec.interval_ms
         offset = _offset(group.key, interval) if self._spread else 0
         return (after_ms - offset) // interval * interval + interval + offset
-
-    def _mask(self, group: RunningGroup) -> int:
-        """Sources that feed the group; looked up again only when series or sources changed."""
-        versions = tuple(s.version for rule in group.rules for s in rule.query.selections)
-        stamp = (self._engine.store.source_version, id(group), *versions)
-        known = self._masks.get(group.key)
-        if known is None or known[0] != stamp:
-            known = self._masks[group.key] = (stamp, group.sources())
-        return known[1]
 
 
 def _offset(key: str, interval_ms: int) -> int:

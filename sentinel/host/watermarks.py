@@ -96,11 +96,8 @@ class SourceTime:
     def _look(self, now_ms: int) -> tuple[Condition, int]:
         feed = self.feed
         if not feed.replayable:
-            return (
-                ("disconnected", 0)
-                if now_ms < self.resuming_until_ms
-                else ("current", now_ms - feed.delay_ms)
-            )
+            away = now_ms < self.resuming_until_ms or not feed.upstream.connected(now_ms)
+            return ("disconnected", 0) if away else ("current", now_ms - feed.delay_ms)
         if not feed.upstream.connected(now_ms) or not feed.upstream.assigned:
             self._silent = self._met
             return "disconnected", 0

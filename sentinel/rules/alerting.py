@@ -48,7 +48,7 @@ class AlertingRule:
                 alert = self.active[labels] = ActiveAlert(labels, sample, moment.at_ms)
             alert.value, alert.sample, alert.keep_since_ms = value, sample, 0
         for labels, alert in list(self.active.items()):
-            kept = labels in present or self._kept(alert, moment.at_ms)
+            kept = labels in present or self._kept(alert, moment)
             change = alert.step(kept, moment.at_ms, self.rule.for_ms)
             if not kept:
                 del self.active[labels]
@@ -94,12 +94,16 @@ class AlertingRule:
             self._labels_of[id] = labels
         return labels
 
-    def _kept(self, alert: ActiveAlert, at_ms: int) -> bool:
-        """Absent now, but `keep_firing_for` holds it."""
-        if alert.told is None or not self.rule.keep_firing_for_ms:
+    def _kept(self, alert: ActiveAlert, moment: Moment) -> bool:
+        """Absent now, but `keep_firing_for` holds it, or its source may just be away."""
+        if alert.told is None:
             return False
-        alert.keep_since_ms = alert.keep_since_ms or at_ms
-        return at_ms - alert.keep_since_ms < self.rule.keep_firing_for_ms
+        if moment.partial:
+            return True
+        if not self.rule.keep_firing_for_ms:
+            return False
+        alert.keep_since_ms = alert.keep_since_ms or moment.at_ms
+        return moment.at_ms - alert.keep_since_ms < self.rule.keep_firing_for_ms
 
     def _limit(self, moment: Moment) -> list[AlertEvent]:
         """Too many alerts: all are dropped, as in Prometheus, but the firing ones resolve."""

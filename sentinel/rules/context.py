@@ -15,6 +15,20 @@ from sentinel.store.index import Demand
 from sentinel.store.store import Store
 
 
+class Guard:
+    """Told what is about to be evaluated, in case nobody lives to tell. This one does not care."""
+
+    def rules(self) -> frozenset[tuple[str, str]]:
+        """(group key, identity) of rules that are set aside: they are not evaluated."""
+        return frozenset()
+
+    def evaluating(self, group: str, rule: str, at_ms: int) -> None:
+        """A rule's turn comes."""
+
+    def evaluated(self) -> None:
+        """The group is through."""
+
+
 class Context(msgspec.Struct, frozen=True):
     """The engine's parts and settings that rules work with."""
 
@@ -22,6 +36,7 @@ class Context(msgspec.Struct, frozen=True):
     evaluator: Evaluator
     external_labels: Labels = Labels()
     external_url: str = ""
+    guard: Guard = Guard()
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -31,6 +46,8 @@ class Moment(msgspec.Struct, frozen=True):
     sample_ms: int
     """`at_ms` less the group's query offset."""
     incomplete: bool = False
+    partial: bool = False
+    """Some of the sources that feed the rule are away: what is absent may be theirs, and is not over."""
 
 
 class RunningRule(Protocol):
@@ -66,11 +83,15 @@ def instant_vector(evaluator: Evaluator, query: Query, at_ms: int) -> tuple[Int6
     raise RuleError(f"the expression gives a {type(value).__name__.lower()}, not a vector or scalar")
 
 
+def selection_masks(store: Store, query: Query) -> list[int]:
+    """For each selector of a query, the sources that feed it, as bits. One that matches nothing has none."""
+    found = (selection.slots() for selection in query.selections)
+    return [int(np.bitwise_or.reduce(store.sources[slots])) if len(slots) else 0 for slots in found]
+
+
 def source_mask(store: Store, query: Query) -> int:
-    """The sources that feed the selectors of a query, as bits. Selectors that match nothing have none."""
+    """The sources that feed any selector of a query, as bits."""
     mask = 0
-    for selection in query.selections:
-        slots = selection.slots()
-        if len(slots):
-            mask |= int(np.bitwise_or.reduce(store.sources[slots]))
+    for each in selection_masks(store, query):
+        mask |= each
     return mask

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from sentinel.errors import QueryError, RuleError
 from sentinel.model import AlertEvent
 from sentinel.rules.alerting import AlertingRule
-from sentinel.rules.context import Context, Moment, RunningRule, source_mask
+from sentinel.rules.context import Context, Moment, RunningRule, selection_masks, source_mask
 from sentinel.rules.detecting import DetectorRule
 from sentinel.rules.load import Rule, RuleGroup
 from sentinel.rules.recording import RecordingRule
 from sentinel.store.index import Demand
+
+SET_ASIDE: Final = "set aside: the daemon crashed three times evaluating it"
 
 
 class RunningGroup:
@@ -25,7 +29,11 @@ class RunningGroup:
         self.health: dict[int, str] = {}
         """By rule number, what was wrong with its last evaluation."""
         self.rules: list[RunningRule] = [_running(rule, group, context) for rule in group.rules]
-        self._store = context.store
+        self._store, self._guard = context.store, context.guard
+        self._fed_by: tuple[tuple[int, ...], int] = ((), 0)
+        aside = context.guard.rules()
+        self._names = [rule_identity(rule) for rule in group.rules]
+        self._set_aside = {n for n, name in enumerate(self._names) if (self.key, name) in aside}
 
     def demands(self) -> list[Demand]:
         """What the rules read, reaching further back by the query offset."""
@@ -33,21 +41,34 @@ class RunningGroup:
         return [Demand(d.matchers, d.keep_ms + offset) for rule in self.rules for d in rule.demands()]
 
     def sources(self) -> int:
-        """Bits of the sources that feed any rule."""
-        mask = 0
-        for rule in self.rules:
-            mask |= source_mask(self._store, rule.query)
-        return mask
+        """Bits of the sources that feed any rule; looked up again only when series or sources changed."""
+        versions = [selection.version for rule in self.rules for selection in rule.query.selections]
+        stamp = (self._store.source_version, *versions)
+        if self._fed_by[0] != stamp:
+            mask = 0
+            for rule in self.rules:
+                mask |= source_mask(self._store, rule.query)
+            self._fed_by = (stamp, mask)
+        return self._fed_by[1]
 
     def evaluate(self, at_ms: int, held: int, incomplete: bool) -> list[AlertEvent]:
-        """All rules at one event time, but those fed by a source in `held`. A bad rule harms no other."""
+        """All rules at one event time, but those of which `held` sources are all that feed a selector.
+
+        A bad rule harms no other.
+        """
         moment = Moment(at_ms, at_ms - self.spec.query_offset_ms, incomplete)
         events: list[AlertEvent] = []
         for number, rule in enumerate(self.rules):
-            if held and source_mask(self._store, rule.query) & held:
+            if number in self._set_aside:
+                self.health[number] = SET_ASIDE
                 continue
+            fed_by = selection_masks(self._store, rule.query) if held else []
+            if any(mask and not mask & ~held for mask in fed_by):
+                continue
+            partial = any(mask & held for mask in fed_by)
+            self._guard.evaluating(self.key, self._names[number], at_ms)
             try:
-                events += rule.evaluate(moment)
+                events += rule.evaluate(msgspec.structs.replace(moment, partial=True) if partial else moment)
                 problem = str(rule.problem) if rule.problem else ""
             except (RuleError, QueryError) as error:
                 problem = str(error)
@@ -55,6 +76,7 @@ class RunningGroup:
                 self.health[number] = problem
             else:
                 self.health.pop(number, None)
+        self._guard.evaluated()
         self.last_ms = at_ms
         return events
 
@@ -62,11 +84,8 @@ class RunningGroup:
         return [rule for rule in self.rules if isinstance(rule, AlertingRule)]
 
     def snapshot(self) -> dict[str, Any]:
-        named = zip(self.spec.rules, self.rules, strict=True)
-        return {
-            "last_ms": self.last_ms,
-            "rules": [(rule_identity(spec), rule.snapshot()) for spec, rule in named],
-        }
+        named = zip(self._names, self.rules, strict=True)
+        return {"last_ms": self.last_ms, "rules": [(name, rule.snapshot()) for name, rule in named]}
 
     def restore(self, state: dict[str, Any]) -> list[dict[str, Any]]:
         """Take over the state of rules that are still here; returns the states nobody wants."""
@@ -74,8 +93,8 @@ class RunningGroup:
         waiting: dict[str, deque[dict[str, Any]]] = {}
         for identity, rule_state in state["rules"]:
             waiting.setdefault(identity, deque()).append(rule_state)
-        for spec, rule in zip(self.spec.rules, self.rules, strict=True):
-            mine = waiting.get(rule_identity(spec))
+        for name, rule in zip(self._names, self.rules, strict=True):
+            mine = waiting.get(name)
             if mine:
                 rule.restore(mine.popleft())
         return [rule_state for left in waiting.values() for rule_state in left]

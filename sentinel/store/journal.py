@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -53,33 +53,58 @@ Entry = InputEntry | AdvanceEntry
 
 
 class Journal:
-    """Entries numbered from 1. Not thread-safe: the host's thread owns it."""
+    """Entries numbered from 1. Not thread-safe: the host's thread owns it.
+
+    `append` only collects; `write` and `sync` raise StateError where the disk takes nothing, have lost
+    nothing then, and may be called again.
+    """
 
     def __init__(self, folder: Path, segment_bytes: int = 64 << 20) -> None:
         self._folder, self._segment_bytes = folder, segment_bytes
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(InputEntry | AdvanceEntry)
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
+        self._size = self._written = 0
+        self._collected = bytearray()
         self._unsynced = False
         folder.mkdir(parents=True, exist_ok=True)
         self.last = 0
         for number, _ in self.read(0):
             self.last = number
+        self._written = self.last
         self._cut_torn_tail()
 
     def append(self, entry: Entry) -> int:
-        """Write an entry and give its number; it is durable after the next `sync`."""
+        """Take an entry and give its number; it is durable after the next `sync`."""
         self.last += 1
-        file = self._file
-        if file is None or file.tell() >= self._segment_bytes:
-            file = self._new_segment(self.last)
-        file.write(frame(self._encoder.encode(entry)))
-        self._unsynced = True
+        self._collected += frame(self._encoder.encode(entry))
         return self.last
 
+    def write(self) -> None:
+        """Hand what was collected to the operating system: it outlives the process, not a power cut."""
+        if not self._collected:
+            return
+        try:
+            if self._file is None or self._size >= self._segment_bytes:
+                self._new_segment(self._written + 1)
+            assert self._file is not None
+            rest, at = memoryview(self._collected), self._size
+            while rest:  # after a failure all of it is written again, over its own beginning
+                count = os.pwrite(self._file.fileno(), rest, at)
+                rest, at = rest[count:], at + count
+        except OSError as error:
+            raise StateError(f"the journal in {self._folder} cannot be written: {error.strerror}") from None
+        self._size, self._written = at, self.last
+        self._collected = bytearray()
+        self._unsynced = True
+
     def sync(self) -> None:
+        """Everything that was taken survives a power cut.
+
+        Raises OSError, and must not be called again, where the disk has lost what it had taken.
+        """
+        self.write()
         if self._file is not None and self._unsynced:
-            self._file.flush()
             os.fdatasync(self._file.fileno())
             self._unsynced = False
 
@@ -102,15 +127,22 @@ class Journal:
     def roll(self) -> None:
         """Begin a new segment with the next entry, so that the old one can be cut."""
         self.sync()
+        self._close()
+
+    def _new_segment(self, first: int) -> None:
+        path = self._folder / f"{first:020d}.journal"
+        file = FileIO(path, "w")
+        sync_folder(self._folder)
+        self._close()
+        self._file, self._size = file, 0
+
+    def _close(self) -> None:
         if self._file is not None:
+            if self._unsynced:
+                os.fdatasync(self._file.fileno())
+                self._unsynced = False
             self._file.close()
             self._file = None
-
-    def _new_segment(self, first: int) -> BinaryIO:
-        self.roll()
-        self._file = (self._folder / f"{first:020d}.journal").open("wb")
-        sync_folder(self._folder)
-        return self._file
 
     def _segments(self) -> list[tuple[int, Path]]:
         return sorted((int(path.stem), path) for path in self._folder.glob("*.journal"))

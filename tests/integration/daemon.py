@@ -29,6 +29,7 @@ class Daemon:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.program = [str(Path(sys.executable).with_name("sentinel"))]
         self.write("sentinel.yml", config)
 
     def write(self, name: str, content: Mapping[str, Any] | str) -> None:
@@ -41,7 +42,7 @@ class Daemon:
         """Starts the process and waits for nothing."""
         assert self.process is None, "already running"
         command = [
-            str(Path(sys.executable).with_name("sentinel")),
+            *self.program,
             "run",
             f"--config.file={self.folder / 'sentinel.yml'}",
             f"--storage.path={self.folder / 'data'}",

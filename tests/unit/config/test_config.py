@@ -131,7 +131,7 @@ MISTAKES = {
     "globl: {}": "1:1: unknown key 'globl' (did you mean 'global'?)",
     "sources: [{http: {}}]": "1:11: missing key 'name'",
     "sources: [{name: a b, http: {}}]": "1:18: not a source's name: 'a b'",
-    "sources: [{name: a, http: {}}, {name: a, http: {}}]": "1:39: source 'a' is defined twice",
+    "sources: [{name: a, http: {}}, {name: a, scrape: {targets: [b]}}]": "1:39: source 'a' is defined twice",
     "sources: [{name: a}]": "1:11: source 'a' needs one of kafka, scrape, http",
     "sources: [{name: a, http: }]": "1:11: source 'a' needs one of kafka, scrape, http",
     "sources: [{name: a, http: {}, scrape: {targets: [a]}}]": "source 'a' is scrape and http; it must be one",
@@ -162,8 +162,9 @@ def test_mistakes(write: Callable[[str], Path], text: str, said: str) -> None:
 
 
 def test_too_many_sources(write: Callable[[str], Path]) -> None:
-    (message,) = refusals(write("sources:\n" + "".join(f"- {{name: s{n}, http: {{}}}}\n" for n in range(63))))
-    assert message.startswith("sentinel.yml:2:1: 63 sources are too many, 62 is the most")
+    many = "".join(f"- {{name: s{n}, scrape: {{targets: [a]}}}}\n" for n in range(62))
+    (message,) = refusals(write(f"sources:\n{many}"))
+    assert message.startswith("sentinel.yml:2:1: 62 sources are too many (a cluster counts as two), 61 is")
 
 
 def test_mistakes_of_all_files_at_once(write: Callable[[str], Path], tmp_path: Path) -> None:
@@ -182,6 +183,11 @@ def test_mistakes_of_all_files_at_once(write: Callable[[str], Path], tmp_path: P
 
 def test_a_missing_file(tmp_path: Path) -> None:
     assert refusals(tmp_path / "none.yml") == ["none.yml: no such file"]
+
+
+def test_only_one_source_takes_pushes(write: Callable[[str], Path]) -> None:
+    (message,) = refusals(write("sources: [{name: a, http: {}}, {name: b, http: {}}]"))
+    assert message.startswith("sentinel.yml:1:") and "'a' does already" in message
 
 
 def test_environment(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +209,8 @@ def test_the_schema_knows_every_key() -> None:
     schema = json.loads(json.dumps(json_schema()))
     definitions = schema["$defs"]
     assert set(definitions["ConfigFile"]["properties"]) == {
-        "global", "sources", "rule_files", "store", "alert_topic", "alerting",
+        "global", "sources", "rule_files", "store", "alert_topic", "alerting", "alertmanagers", "heartbeat",
+        "clusters",
     }  # fmt: skip
     assert {"topics", "sasl_password_file", "ssl_ca_file"} <= set(definitions["KafkaConfig"]["properties"])
     assert all(each.get("additionalProperties") is False for each in definitions.values())

@@ -10,6 +10,7 @@ from sentinel.alert.log import AlertLog
 from sentinel.clock import ManualClock
 from sentinel.host import Feed, Host
 from sentinel.host.settings import HostSettings
+from sentinel.host.suspects import Suspects
 from sentinel.ingest.source import PartitionStatus
 from sentinel.model import AlertEvent
 from tests.unit.engine import telemetry as world
@@ -72,7 +73,10 @@ class World:
         self.kafka, self.clock = kafka, clock
         self.log = AlertLog(folder / "alerts")
         self.engine = world.new_engine(world.groups(rules))
-        self.host = Host(self.engine, self.log, clock, HostSettings(folder, 20_000, spread=False))
+        self.suspects = Suspects(folder, clock.now_ms())
+        self.host = Host(
+            self.engine, self.log, clock, HostSettings(folder, 20_000, spread=False), self.suspects
+        )
         feed = Feed("telemetry", Upstream(kafka, clock), {"json": world.decoder()}, replayable=True)
         self.host.attach([feed])
 

@@ -148,7 +148,8 @@ def test_new_and_reused_slots_are_seen() -> None:
     query = evaluator.prepare("m")
     for round_ in range(3):
         at_ms = round_ * 10**9
-        store.expire(at_ms)
+        store.windows.horizon_ms = at_ms
+        store.expire()
         store.add(series("m", round=str(round_)), [at_ms], [float(round_)])
         value = evaluator.instant(query, at_ms)
         assert isinstance(value, Vector)
@@ -163,7 +164,8 @@ def test_churn_does_not_fill_the_interner(monkeypatch: pytest.MonkeyPatch) -> No
     highest = 0
     for round_ in range(300):
         at_ms = round_ * 10**9
-        store.expire(at_ms)
+        store.windows.horizon_ms = at_ms
+        store.expire()
         store.add(series("m", pod=str(round_), x="y"), [at_ms], [1.0])
         value = evaluator.instant(query, at_ms)
         assert isinstance(value, Vector)
