@@ -1,0 +1,1 @@
+"""The shipped rule packs: their own tests, their texts, and their timing."""
