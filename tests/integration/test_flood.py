@@ -16,15 +16,15 @@ from .waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
-LIMIT, PER_SECOND, SECONDS = 10_000, 20_000, 24
-FULL_AFTER_SECONDS = 8
+LIMIT, PER_SECOND, SECONDS = 10_000, 20_000, 16
+FULL_AFTER_SECONDS = 5
 PATIENCE_SECONDS = 3.0
 """Of a page after the first high sample: the evaluation interval, and two seconds."""
 
 
 def test_a_flood_of_new_series(kafka: Broker, topic: str, tmp_path: Path) -> None:
     kafka.create_topic(topic, PARTITIONS)
-    watched = Watched(kafka.bootstrap, topic, rounds=SECONDS + 4, calm=6)
+    watched = Watched(kafka.bootstrap, topic, rounds=SECONDS + 4, calm=5)
     with Receiver() as receiver, flooded_daemon(tmp_path, kafka, topic, LIMIT, receiver) as daemon:
         fleet = Running(watched)
         counted = partial(daemon.metric, source="telemetry")

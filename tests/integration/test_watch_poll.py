@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -17,7 +17,7 @@ from sentinel.ingest.kafka_connection import KafkaConnection
 from sentinel.watch.poll import ClusterPoller
 from sentinel.watch.snapshot import UNKNOWN, ClusterSnapshot, Group, Part
 
-from .kafka_cluster import Cluster, join
+from .kafka_cluster import NODES, Cluster, join
 from .waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -47,21 +47,29 @@ class Watch:
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(coroutine)
 
-    def await_healthy(self, timeout: float = 60) -> None:
-        wait_until(lambda: is_healthy(self.poll()), timeout=timeout, poll=0.5, what="health", why=self.poll)
+    def await_healthy(self, *topics: str) -> None:
+        """Until every broker, each asked in turn, knows these topics and nothing is amiss."""
+        wait_until(
+            lambda: all(is_healthy(self.poll(), topics) for _ in NODES),
+            timeout=60,
+            poll=0.5,
+            what="health",
+            why=self.poll,
+        )
 
     def close(self) -> None:
         self.run(self.poller.close())
         self._runner.close()
 
 
-def is_healthy(seen: ClusterSnapshot) -> bool:
+def is_healthy(seen: ClusterSnapshot, topics: Iterable[str]) -> bool:
     table = seen.partitions
     whole = all(
         len(ids) == len(replicas) for ids, replicas in zip(table.in_sync, table.replicas, strict=True)
     )
     there = all(broker.registered and broker.answers for broker in seen.brokers)
-    return seen.answered and not seen.incomplete and whole and there
+    known = set(topics) <= set(table.topic)
+    return seen.answered and not seen.incomplete and whole and there and known
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +134,7 @@ def by_id(seen: ClusterSnapshot) -> dict[int, tuple[bool, bool]]:
 def test_a_healthy_cluster_is_seen_whole(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic, 4, 3)
     loose = watch.cluster.create_topic(f"{topic}-loose", 1, 2, min_insync_replicas="1")
-    watch.await_healthy()
+    watch.await_healthy(topic, loose)
     seen = watch.poll()
     assert seen.cluster_id == watch.cluster.cluster_id
     assert [(broker.id, broker.port, broker.rack) for broker in seen.brokers] == [
@@ -147,7 +155,7 @@ def test_commits_and_ends_are_those_of_the_clients(watch: Watch, topic: str) -> 
     watch.run(produce(watch.cluster, topic, 1, 7))
     for group, offset in ((f"{topic}-a", 5), (f"{topic}-b", 7), ("hidden", 1)):
         watch.run(commit(watch.cluster, group, {(topic, 1): offset, (topic, 0): 0}))
-    watch.await_healthy()
+    watch.await_healthy(topic)
     seen = watch.poll()
     assert seen.partitions.end[rows_of(seen, topic)].tolist() == [0, 7, 0]
     assert commits_of(seen, f"{topic}-a") == {(topic, 0): 0, (topic, 1): 5}
@@ -173,7 +181,7 @@ def test_members_of_both_protocols_are_counted(watch: Watch, topic: str) -> None
 def test_lag_is_never_negative_while_a_consumer_keeps_up(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic, 1, 3)
     watch.run(commit(watch.cluster, topic, {(topic, 0): 0}))
-    watch.await_healthy()
+    watch.await_healthy(topic)
 
     async def until_it_moved() -> list[ClusterSnapshot]:
         working = asyncio.create_task(_keep_up(watch.cluster, topic))
@@ -208,7 +216,7 @@ async def _keep_up(cluster: Cluster, topic: str) -> None:
 def test_a_killed_broker_is_seen_at_once_and_then_missed(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic, 6, 3)
     watch.run(commit(watch.cluster, topic, {(topic, 0): 0}))
-    watch.await_healthy()
+    watch.await_healthy(topic)
     before = {group.id for group in watch.poll().groups}
     watch.cluster.kill(2)
     killed_at = time.monotonic()
@@ -231,7 +239,7 @@ def test_a_killed_broker_is_seen_at_once_and_then_missed(watch: Watch, topic: st
 
 def test_a_frozen_broker_costs_one_timeout(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic, 6, 3)
-    watch.await_healthy()
+    watch.await_healthy(topic)
     watch.cluster.freeze(3)
     try:
         for _ in range(2):
@@ -251,7 +259,7 @@ def test_a_frozen_broker_costs_one_timeout(watch: Watch, topic: str) -> None:
 def test_a_cluster_that_is_gone_is_found_again(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic)
     watch.run(commit(watch.cluster, topic, {(topic, 0): 0}))
-    watch.await_healthy()
+    watch.await_healthy(topic)
     watch.cluster.stop()
     seen = watch.poll()
     assert not seen.answered
