@@ -15,7 +15,8 @@ from sentinel.model import AlertEvent, Labels
 from sentinel.notify.alertmanager import Alertmanager, ForwardConfig
 from sentinel.notify.client import HttpClient
 from sentinel.notify.outbox import Outbox
-from sentinel.notify.topic import EventLog, _write_synced
+from sentinel.notify.topic import EventLog
+from sentinel.store.frames import write_synced
 from sentinel.telemetry import REGISTRY, logger
 
 _LOG = logger("notify")
@@ -153,7 +154,7 @@ class Forwarder:
         if position == self.position and not always:
             return
         try:
-            await asyncio.to_thread(_write_synced, self._file, str(position))
+            await asyncio.to_thread(write_synced, self._file, str(position))
         except OSError as error:
             _LOG.error("position_not_kept", alertmanager=self.name, error=error.strerror)
         else:

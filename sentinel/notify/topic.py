@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ import msgspec
 
 from sentinel.model import AlertEvent
 from sentinel.notify.payload import rfc3339
-from sentinel.store.frames import sync_folder
+from sentinel.store.frames import write_synced
 from sentinel.telemetry import TOPIC_PENDING, logger
 
 _LOG = logger("notify")
@@ -99,7 +98,7 @@ class TopicWriter:
             while True:
                 batch = await self._something()
                 await self._publish(producer, [event for _, event in batch if event.id not in known])
-                await asyncio.to_thread(_write_synced, self._file, str(batch[-1][0]))
+                await asyncio.to_thread(write_synced, self._file, str(batch[-1][0]))
                 self.position = batch[-1][0]
                 known.clear()  # only the first batch can have been sent before
         except asyncio.CancelledError:
@@ -179,13 +178,3 @@ def _number(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return repr(value).removesuffix(".0")
-
-
-def _write_synced(path: Path, text: str) -> None:
-    aside = path.with_suffix(".new")
-    with aside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    sync_folder(path.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ class Collectors:
 
 
 async def replay(case: dict[str, Any], folder: Path) -> Collectors:
-    world, collectors = World(folder, configuration(case["config"])), Collectors(case)
+    named = re.sub(r"<collector:(\w+)>", r"\1", json.dumps(case["config"]))  # what stands there is no host
+    world, collectors = World(folder, configuration(json.loads(named))), Collectors(case)
     world.answer, world.latency = collectors.answer, collectors.latency
     intake = Intake(world)
     world.start()

@@ -180,7 +180,7 @@ def test_a_disk_that_takes_no_position_stops_no_alert(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sentinel.notify.forward._write_synced", full)
+    monkeypatch.setattr("sentinel.notify.forward.write_synced", full)
 
     async def main() -> None:
         daemon = Daemon(tmp_path)
