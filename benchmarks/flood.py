@@ -78,8 +78,9 @@ def run(broker: Broker, folder: Path, given: argparse.Namespace) -> list[str]:
     broker.create_topic(TOPIC, PARTITIONS, retention_bytes=str(200 << 20), segment_bytes=str(50 << 20))
     watched = Watched(broker.bootstrap, TOPIC, rounds=CALM_SECONDS + given.seconds + 10)
     with Receiver() as receiver, flooded_daemon(folder, broker, TOPIC, given.limit, receiver) as daemon:
-        fleet = Running(watched)
         counted = partial(daemon.metric, source="telemetry")
+        wait_until(lambda: counted("sentinel_source_up"), timeout=60, what="partitions", why=daemon.log)
+        fleet = Running(watched)
         wait_until(
             lambda: counted("sentinel_ingest_samples_total") >= len(watched.members),
             timeout=30,

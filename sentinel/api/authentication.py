@@ -103,6 +103,9 @@ def _remember(answers: OrderedDict[bytes, None], asked: bytes) -> None:
         answers.popitem(last=False)
 
 
+_ROUNDING: Final = 1e-9
+
+
 class Tokens:
     """A token bucket, kept as the time at which it was last empty."""
 
@@ -113,7 +116,7 @@ class Tokens:
         """Whether there was a token. `now_seconds` never runs backwards."""
         each = limit.interval.seconds
         empty_at = max(self._empty_at, now_seconds - each * limit.burst)
-        if each and empty_at + each > now_seconds:
+        if each and empty_at + each > now_seconds + _ROUNDING:
             return False
         self._empty_at = empty_at + each
         return True

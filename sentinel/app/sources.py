@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from sentinel import plugins
@@ -135,7 +136,10 @@ def _exposed(source: OwnMetrics | WatchFeed) -> Feed:
 def _decoder(source: SourceConfig) -> Decoder:
     kind = plugins.load("decoders", source.decoder)
     settings = source.json if source.decoder == "json" else kind.Config()
-    decoder: Decoder = kind(settings, source.limits.of_records(), int(source.time.max_future))
+    limits = source.limits.of_records()
+    if source.scrape is not None:  # an exposition is one record
+        limits = msgspec.structs.replace(limits, record_bytes=source.scrape.body_size_limit)
+    decoder: Decoder = kind(settings, limits, int(source.time.max_future))
     return decoder
 
 

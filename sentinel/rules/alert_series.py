@@ -25,7 +25,7 @@ class AlertSeries:
             samples[alert.labels.with_({"__name__": "ALERTS_FOR_STATE"})] = float(alert.active_at_ms // 1000)
         if not samples and not self._written:
             return
-        slots = np.array([self._store.slot(labels, source_mask) for labels in samples], np.int64)
+        slots = np.array([self._store.slot(labels) for labels in samples], np.int64)
         values = np.fromiter(samples.values(), np.float64, len(samples))
         self._store.end(self._written - samples.keys(), at_ms)
         self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask)

@@ -31,7 +31,7 @@ class SeriesWriter:
             raise RuleError("vector contains metrics with the same labelset after applying rule labels")
         self._store.end(self._written - set(labels), at_ms)
         self._written = set(labels)
-        rows = np.array([self._store.slot(each, source_mask) for each in labels], np.int64)
+        rows = np.array([self._store.slot(each) for each in labels], np.int64)
         self._store.write(
             rows, np.full(len(rows), at_ms, np.int64), np.ascontiguousarray(values), source_mask
         )

@@ -127,11 +127,10 @@ class Store:
         outcome = self.windows.append(slots, timestamp_ms, value, source_mask)
         return np.bincount(outcome, minlength=kernels.OUTCOMES)
 
-    def slot(self, labels: Labels, source_mask: int = 0) -> int:
+    def slot(self, labels: Labels) -> int:
         """The slot of a series, made if it is new.
 
-        It takes no place of a source's: what rules make is bounded by what they read. So it does not matter
-        here that the rule is fed by the sources of `source_mask`.
+        It takes no place of a source's: what rules make is bounded by what they read.
         """
         return self.slots([labels])[0]
 

@@ -26,8 +26,9 @@ def test_a_flood_of_new_series(kafka: Broker, topic: str, tmp_path: Path) -> Non
     kafka.create_topic(topic, PARTITIONS)
     watched = Watched(kafka.bootstrap, topic, rounds=SECONDS + 4, calm=5)
     with Receiver() as receiver, flooded_daemon(tmp_path, kafka, topic, LIMIT, receiver) as daemon:
-        fleet = Running(watched)
         counted = partial(daemon.metric, source="telemetry")
+        wait_until(lambda: counted("sentinel_source_up"), timeout=60, what="partitions", why=daemon.log)
+        fleet = Running(watched)
         wait_until(
             lambda: counted("sentinel_ingest_samples_total") >= len(watched.members), timeout=30, what="fleet"
         )
@@ -43,10 +44,8 @@ def test_a_flood_of_new_series(kafka: Broker, topic: str, tmp_path: Path) -> Non
             what="last record",
             why=daemon.log,
         )
-        stored, dropped = (
-            counted("sentinel_ingest_samples_total"),
-            counted("sentinel_ingest_samples_dropped_total"),
-        )
+        stored = counted("sentinel_ingest_samples_total")
+        dropped = counted("sentinel_ingest_samples_dropped_total")
         assert stored == watched.samples + LIMIT - len(watched.members)
         assert stored + dropped == sent
         assert counted("sentinel_ingest_samples_dropped_total", reason="series_limit") == dropped

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import bcrypt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinel.api import authentication
@@ -147,6 +147,7 @@ def test_no_credentials(header: str) -> None:
     assert credentials(header)[0] == ""
 
 
+@example(3, 2, [0.0, 0.0])
 @given(st.integers(1, 5000), st.integers(1, 20), st.lists(st.floats(0, 30), min_size=1, max_size=60))
 def test_a_bucket_gives_its_burst_and_one_token_an_interval(
     interval_ms: int, burst: int, times: list[float]
