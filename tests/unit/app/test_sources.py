@@ -48,7 +48,7 @@ def feeds(tmp_path: Path) -> dict[str, Feed]:
     ("source", "size", "refused"),
     [
         ("node", 2_900_000, []),
-        ("node", 3_100_000, [(0, "too_large")]),
+        ("node", 3_100_000, [(0, "record_too_large")]),
         ("watch/main", 30_000_000, []),
         ("watch/main/state", 30_000_000, []),
         ("sentinel/self", 3_000_000, []),

@@ -123,7 +123,7 @@ def test_every_source_has_a_limit_of_its_own() -> None:
 def test_what_rules_write_takes_no_place_of_the_source_that_feeds_them() -> None:
     store = Store()
     store.ingest(batch([("m|i=1", 1, 1.0)]), 1, series_limit=2)
-    recorded = store.slot(Labels({"__name__": "recorded"}), 1)
+    recorded = store.slot(Labels({"__name__": "recorded"}))
     store.write(np.array([recorded]), np.array([1]), np.array([1.0]), 1)
     assert store.ingest(batch([("m|i=2", 1, 1.0)]), 1, series_limit=2)[1][kernels.STORED] == 1
     assert dict(store.created) == {1: 2, 0: 1}
