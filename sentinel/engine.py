@@ -170,6 +170,8 @@ class Engine:
     def _install(self, groups: Sequence[RuleGroup]) -> None:
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
         self._held_by = {}
+        rules = {(group.key, name) for group in self.groups.values() for name in group.guarded}
+        self._context.guard.loaded(rules)
         demands = [demand for group in self.groups.values() for demand in group.demands()]
         self.store.demand(demands)
         self._wanted = {demand.matchers for demand in demands}

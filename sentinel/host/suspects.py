@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -34,7 +34,7 @@ _NOTE_BYTES: Final = 4096
 class Activity(msgspec.Struct, frozen=True, array_like=True):
     """A batch: a source, its partition, offsets [first, last).
 
-    A rule: its group's key, its identity, and the event time of the evaluation as both.
+    A rule: its group's key, its name, and the event time of the evaluation as both.
     """
 
     kind: Literal["batch", "rule"]
@@ -94,6 +94,14 @@ class Suspects(Guard):
         """It did not."""
         self._survived()
         self._write_note(b"")
+
+    def loaded(self, rules: Collection[tuple[str, str]]) -> None:
+        """Who changes a rule, or takes it out, has it tried again."""
+
+        def gone(activity: Activity) -> bool:
+            return activity.kind == "rule" and (activity.owner, activity.part) not in rules
+
+        self._keep(tuple(each for each in self.all if not gone(each.activity)))
 
     def evaluating(self, group: str, rule: str, at_ms: int) -> None:
         self.enter(Activity("rule", group, rule, at_ms, at_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +21,9 @@ class Guard:
     def rules(self) -> frozenset[tuple[str, str]]:
         """(group key, identity) of rules that are set aside: they are not evaluated."""
         return frozenset()
+
+    def loaded(self, rules: Collection[tuple[str, str]]) -> None:
+        """These are all the rules there are now."""
 
     def evaluating(self, group: str, rule: str, at_ms: int) -> None:
         """A rule's turn comes."""

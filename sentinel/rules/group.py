@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from typing import Any, Final
 
@@ -33,7 +34,9 @@ class RunningGroup:
         self._fed_by: tuple[tuple[int, ...], int] = ((), 0)
         aside = context.guard.rules()
         self._names = [rule_identity(rule) for rule in group.rules]
-        self._set_aside = {n for n, name in enumerate(self._names) if (self.key, name) in aside}
+        self.guarded = [guarded_name(rule) for rule in group.rules]
+        """What each rule is called when it comes to crashes: changed in any way, it is another one."""
+        self._set_aside = {n for n, name in enumerate(self.guarded) if (self.key, name) in aside}
 
     def demands(self) -> list[Demand]:
         """What the rules read, reaching further back by the query offset."""
@@ -66,7 +69,7 @@ class RunningGroup:
             if any(mask and not mask & ~held for mask in fed_by):
                 continue
             partial = any(mask & held for mask in fed_by)
-            self._guard.evaluating(self.key, self._names[number], at_ms)
+            self._guard.evaluating(self.key, self.guarded[number], at_ms)
             try:
                 events += rule.evaluate(msgspec.structs.replace(moment, partial=True) if partial else moment)
                 problem = str(rule.problem) if rule.problem else ""
@@ -107,6 +110,12 @@ def rule_identity(rule: Rule) -> str:
         f"detect:{rule.detector}:{rule.options!r}" if rule.detector else "record" if rule.record else "alert"
     )
     return f"{kind}:{rule.record or rule.alert}{{{labels}}}"
+
+
+def guarded_name(rule: Rule) -> str:
+    """Short enough for a label, and another one once the rule is written otherwise."""
+    whole = f"{rule_identity(rule)}\0{rule.text}\0{rule.annotations!r}"
+    return f"{rule.name} #{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def _running(rule: Rule, group: RuleGroup, context: Context) -> RunningRule:

@@ -16,10 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from sentinel.ingest.kafka_connection import KafkaConnection
-from sentinel.watch.connections import Address, Connections
-from sentinel.watch.protocol.find_coordinator import FindCoordinator
-from sentinel.watch.protocol.request import Api, Request
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.connections import Address, Connections
+from sentinel.watch.poll.protocol.find_coordinator import FindCoordinator
+from sentinel.watch.poll.protocol.request import Api, Request
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 from .waiting import free_ports, wait_until
 

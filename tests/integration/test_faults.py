@@ -119,13 +119,17 @@ def test_a_record_that_kills_is_set_aside_and_paged(daemon: Daemon, pager: Recei
     assert daemon.metric("sentinel_set_aside", kind="batch") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.fault("rule-kills")
 def test_a_rule_that_kills_is_set_aside_and_the_others_run(daemon: Daemon, pager: Receiver) -> None:
     aside, restarts = page_after_restarts(daemon, pager, "SentinelSetAside")
     assert restarts <= 3
-    assert aside.labels["rule"].startswith("alert:Faulty")
+    assert aside.labels["rule"].startswith("Faulty #")
     wait_until(lambda: push(daemon, "a", 200) == 202, timeout=20, what="answer", why=daemon.log)
     page(daemon, pager, "High")
+    daemon.write("rules/faulty.yml", rule_group("faulty", alert("Mended", "load > 1000")))
+    assert daemon.post("/-/reload")[0] == 200
+    page(daemon, pager, "SentinelSetAside", "resolved")
 
 
 def test_a_full_disk_pages_and_loses_nothing(daemon: Daemon, pager: Receiver) -> None:

@@ -14,7 +14,7 @@ from .kafka_broker import Broker
 from .receiver import Receiver
 from .waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(180)]
 
 LIMIT, PER_SECOND, SECONDS = 10_000, 20_000, 16
 FULL_AFTER_SECONDS = 5

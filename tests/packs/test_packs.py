@@ -20,7 +20,7 @@ TESTS = sorted((ROOT / "rules/tests").glob("*_test.yml"))
 RUNBOOKS = ROOT / "docs/runbooks"
 RUNBOOK_URL = "https://github.com/sentinel-monitor/sentinel/blob/main/docs/runbooks/{}.md"
 SECTIONS = ("What it means", "What users feel", "How to check", "What to do", "What makes it false")
-WITHOUT_RULE = {"SentinelEngineStuck", "SentinelStateUnwritable"}
+WITHOUT_RULE = {"SentinelEngineStuck", "SentinelSetAside", "SentinelStateUnwritable"}
 """Sentinel tells these by itself: no rule could, while they hold."""
 NEVER_QUIET = {"Watchdog"}
 PROMETHEUS_KEYS = {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}

@@ -81,6 +81,15 @@ def test_a_rule_that_lives_through_it_is_forgotten(tmp_path: Path) -> None:
     assert suspects.all == () == Suspects(tmp_path, NOW).all
 
 
+@pytest.mark.parametrize(("rules", "left"), [({(RULE.owner, RULE.part)}, 2), (set(), 1)])
+def test_a_rule_that_is_there_no_longer_is_forgotten(
+    tmp_path: Path, rules: set[tuple[str, str]], left: int
+) -> None:
+    suspects = died_in(tmp_path, RULE, RULE, RULE, BATCH)
+    suspects.loaded(rules)
+    assert len(suspects.all) == left
+
+
 @pytest.mark.parametrize(
     ("part", "reached", "journal", "left"),
     [("t/0", 199, 9, 1), ("t/0", 200, 0, 0), (f"{JOURNAL}7", 999, 6, 1), (f"{JOURNAL}7", 0, 7, 0)],

@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 
 from sentinel.errors import SourceError
-from sentinel.watch.connections import Address
-from sentinel.watch.protocol import codes
-from sentinel.watch.protocol.describe_configs import DescribeConfigs
-from sentinel.watch.protocol.describe_groups import ConsumerGroupDescribe, Described, DescribeGroups
-from sentinel.watch.protocol.find_coordinator import FindCoordinator
-from sentinel.watch.protocol.list_groups import GroupList, Listed, ListGroups
-from sentinel.watch.protocol.list_offsets import ListOffsets, Offsets
-from sentinel.watch.protocol.metadata import Metadata, Node, Row, View
-from sentinel.watch.protocol.offset_fetch import Fetched, OffsetFetch
-from sentinel.watch.protocol.request import Request
+from sentinel.watch.poll.connections import Address
+from sentinel.watch.poll.protocol import codes
+from sentinel.watch.poll.protocol.describe_configs import DescribeConfigs
+from sentinel.watch.poll.protocol.describe_groups import ConsumerGroupDescribe, Described, DescribeGroups
+from sentinel.watch.poll.protocol.find_coordinator import FindCoordinator
+from sentinel.watch.poll.protocol.list_groups import GroupList, Listed, ListGroups
+from sentinel.watch.poll.protocol.list_offsets import ListOffsets, Offsets
+from sentinel.watch.poll.protocol.metadata import Metadata, Node, Row, View
+from sentinel.watch.poll.protocol.offset_fetch import Fetched, OffsetFetch
+from sentinel.watch.poll.protocol.request import Request
 from sentinel.watch.snapshot import Commits
 
 

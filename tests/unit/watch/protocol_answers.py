@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sentinel.watch.protocol.list_groups import GroupList
-from sentinel.watch.protocol.metadata import View
-from sentinel.watch.protocol.request import Exchange, Request, read
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.list_groups import GroupList
+from sentinel.watch.poll.protocol.metadata import View
+from sentinel.watch.poll.protocol.request import Exchange, Request, read
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 Commit = tuple[int, int, str | None, int]
 """Partition, offset, metadata and error."""

@@ -15,10 +15,10 @@ import structlog
 
 from sentinel.errors import SourceError
 from sentinel.ingest.kafka_connection import KafkaConnection
-from sentinel.watch import connections as module
-from sentinel.watch.connections import Address, Connections
-from sentinel.watch.protocol.metadata import Metadata, Node, View
-from sentinel.watch.protocol.offset_fetch import OffsetFetch
+from sentinel.watch.poll import connections as module
+from sentinel.watch.poll.connections import Address, Connections
+from sentinel.watch.poll.protocol.metadata import Metadata, Node, View
+from sentinel.watch.poll.protocol.offset_fetch import OffsetFetch
 
 from . import protocol_answers as answers
 

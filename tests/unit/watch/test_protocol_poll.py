@@ -10,15 +10,16 @@ import pytest
 from sentinel.clock import ManualClock
 from sentinel.errors import ConfigError
 from sentinel.ingest.kafka_connection import KafkaConnection
-from sentinel.watch import poll, poll_groups, poll_offsets
-from sentinel.watch.poll import ClusterPoller
-from sentinel.watch.protocol.describe_configs import DescribeConfigs
-from sentinel.watch.protocol.describe_groups import ConsumerGroupDescribe, DescribeGroups
-from sentinel.watch.protocol.find_coordinator import FindCoordinator
-from sentinel.watch.protocol.list_groups import ListGroups
-from sentinel.watch.protocol.list_offsets import ListOffsets
-from sentinel.watch.protocol.metadata import Node, Row
-from sentinel.watch.protocol.offset_fetch import OffsetFetch
+from sentinel.watch.poll import ClusterPoller, poller
+from sentinel.watch.poll import groups as poll_groups
+from sentinel.watch.poll import offsets as poll_offsets
+from sentinel.watch.poll.protocol.describe_configs import DescribeConfigs
+from sentinel.watch.poll.protocol.describe_groups import ConsumerGroupDescribe, DescribeGroups
+from sentinel.watch.poll.protocol.find_coordinator import FindCoordinator
+from sentinel.watch.poll.protocol.list_groups import ListGroups
+from sentinel.watch.poll.protocol.list_offsets import ListOffsets
+from sentinel.watch.poll.protocol.metadata import Node, Row
+from sentinel.watch.poll.protocol.offset_fetch import OffsetFetch
 from sentinel.watch.snapshot import UNKNOWN, ClusterSnapshot, Group, Part
 
 from .kafka_cluster_stub import StubCluster, StubGroup
@@ -43,7 +44,7 @@ class Scene:
             "new": StubGroup(2, "consumer", members=5),
             "idle": StubGroup(3, state="Empty", members=0),
         }
-        monkeypatch.setattr(poll, "Connections", lambda *_: self.cluster)
+        monkeypatch.setattr(poller, "Connections", lambda *_: self.cluster)
         self.poller = ClusterPoller(
             KafkaConnection(bootstrap_servers="b1:9092"),
             topics=lambda name: name != "hidden",

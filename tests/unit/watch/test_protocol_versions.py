@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.errors import SourceError
-from sentinel.watch.protocol.describe_configs import DescribeConfigs
-from sentinel.watch.protocol.describe_groups import Described, DescribeGroups
-from sentinel.watch.protocol.find_coordinator import FindCoordinator
-from sentinel.watch.protocol.list_groups import GroupList, Listed, ListGroups
-from sentinel.watch.protocol.list_offsets import ListOffsets
-from sentinel.watch.protocol.metadata import Metadata, Node, Row, View
-from sentinel.watch.protocol.offset_fetch import OffsetFetch
-from sentinel.watch.protocol.request import Api, Request, read
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.describe_configs import DescribeConfigs
+from sentinel.watch.poll.protocol.describe_groups import Described, DescribeGroups
+from sentinel.watch.poll.protocol.find_coordinator import FindCoordinator
+from sentinel.watch.poll.protocol.list_groups import GroupList, Listed, ListGroups
+from sentinel.watch.poll.protocol.list_offsets import ListOffsets
+from sentinel.watch.poll.protocol.metadata import Metadata, Node, Row, View
+from sentinel.watch.poll.protocol.offset_fetch import OffsetFetch
+from sentinel.watch.poll.protocol.request import Api, Request, read
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 from . import protocol_answers as answers
 from .protocol_answers import answered, exchanged

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 
 from sentinel.model import Int64s
-from sentinel.watch.poll_round import Round
-from sentinel.watch.protocol.list_offsets import ListOffsets, Offsets
-from sentinel.watch.protocol.metadata import Row
+from sentinel.watch.poll.protocol.list_offsets import ListOffsets, Offsets
+from sentinel.watch.poll.protocol.metadata import Row
+from sentinel.watch.poll.round import Round
 from sentinel.watch.snapshot import UNKNOWN, PartitionTable
 
 CHUNK: Final = 20_000

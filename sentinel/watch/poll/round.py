@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from sentinel.errors import SourceError
-from sentinel.watch.connections import Address, Connections
-from sentinel.watch.protocol.request import Request
+from sentinel.watch.poll.connections import Address, Connections
+from sentinel.watch.poll.protocol.request import Request
 from sentinel.watch.snapshot import Part
 
 Answer = TypeVar("Answer")

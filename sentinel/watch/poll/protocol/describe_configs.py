@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sentinel.watch.protocol.request import Api, Request
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, Request
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 _TOPIC: Final = 2
 

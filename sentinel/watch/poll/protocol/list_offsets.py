@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from sentinel.model import Int64s
-from sentinel.watch.protocol.request import Api, Request
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, Request
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 _TIMES: Final = {"latest": -1, "earliest": -2}
 _HEAD: Final = [("partition", ">i4"), ("error", ">i2"), ("time", ">i8"), ("offset", ">i8")]

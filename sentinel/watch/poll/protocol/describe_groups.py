@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from sentinel.watch.protocol.request import Api, GroupsRequest
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, GroupsRequest
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 
 class Described(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from sentinel.errors import SourceError
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 Answer = TypeVar("Answer")
 

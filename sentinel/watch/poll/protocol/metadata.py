@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from sentinel.watch.protocol.request import Api, Request
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, Request
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 _PARTITION: Final = struct.Struct(">hii")
 _WITH_EPOCH: Final = struct.Struct(">hiii")

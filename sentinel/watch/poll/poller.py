@@ -10,13 +10,13 @@ from typing import Final
 from sentinel.clock import Clock
 from sentinel.errors import ConfigError, SourceError
 from sentinel.ingest.kafka_connection import KafkaConnection, servers
-from sentinel.watch.connections import Address, Connections
-from sentinel.watch.poll_brokers import Roster, address_of, agreed, same
-from sentinel.watch.poll_groups import GroupPoller
-from sentinel.watch.poll_min_isr import MinIsr
-from sentinel.watch.poll_offsets import partition_table, with_offsets
-from sentinel.watch.poll_round import Round
-from sentinel.watch.protocol.metadata import Metadata, View
+from sentinel.watch.poll.brokers import Roster, address_of, agreed, same
+from sentinel.watch.poll.connections import Address, Connections
+from sentinel.watch.poll.groups import GroupPoller
+from sentinel.watch.poll.min_isr import MinIsr
+from sentinel.watch.poll.offsets import partition_table, with_offsets
+from sentinel.watch.poll.protocol.metadata import Metadata, View
+from sentinel.watch.poll.round import Round
 from sentinel.watch.snapshot import ClusterSnapshot, Group, Part, PartitionTable
 
 _OF_METADATA: Final = frozenset[Part](("brokers", "partitions", "offsets", "min_isr"))

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from sentinel.watch.protocol.request import Api, GroupsRequest
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, GroupsRequest
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 from sentinel.watch.snapshot import Commits
 
 _ROW: Final = struct.Struct(">iqi")

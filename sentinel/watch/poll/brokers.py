@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from sentinel.watch.connections import Address
-from sentinel.watch.protocol.metadata import Node, Row, View
+from sentinel.watch.poll.connections import Address
+from sentinel.watch.poll.protocol.metadata import Node, Row, View
 from sentinel.watch.snapshot import Broker
 
 MEMORY_MS: Final = 3_600_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sentinel.watch.protocol.request import Api, GroupsRequest
-from sentinel.watch.protocol.wire import Reader, Writer
+from sentinel.watch.poll.protocol.request import Api, GroupsRequest
+from sentinel.watch.poll.protocol.wire import Reader, Writer
 
 
 class FindCoordinator(GroupsRequest[int]):

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from sentinel.watch.poll_round import Round
-from sentinel.watch.protocol.describe_configs import DescribeConfigs
+from sentinel.watch.poll.protocol.describe_configs import DescribeConfigs
+from sentinel.watch.poll.round import Round
 
 KEY: Final = "min.insync.replicas"
 KEPT_MS: Final = 300_000

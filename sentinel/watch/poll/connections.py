@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from sentinel.errors import SourceError
 from sentinel.ingest.kafka_connection import KafkaConnection, client_options
 from sentinel.telemetry import logger
-from sentinel.watch.protocol.request import Exchange, Request, exchange, read
+from sentinel.watch.poll.protocol.request import Exchange, Request, exchange, read
 
 Address = tuple[str, int]
 """Host and port."""

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from sentinel.watch.poll_round import Round
-from sentinel.watch.protocol import codes
-from sentinel.watch.protocol.describe_groups import ConsumerGroupDescribe, Described, DescribeGroups
-from sentinel.watch.protocol.find_coordinator import FindCoordinator
-from sentinel.watch.protocol.list_groups import GroupList, Listed, ListGroups
-from sentinel.watch.protocol.offset_fetch import Fetched, OffsetFetch
-from sentinel.watch.protocol.request import GroupsRequest
+from sentinel.watch.poll.protocol import codes
+from sentinel.watch.poll.protocol.describe_groups import ConsumerGroupDescribe, Described, DescribeGroups
+from sentinel.watch.poll.protocol.find_coordinator import FindCoordinator
+from sentinel.watch.poll.protocol.list_groups import GroupList, Listed, ListGroups
+from sentinel.watch.poll.protocol.offset_fetch import Fetched, OffsetFetch
+from sentinel.watch.poll.protocol.request import GroupsRequest
+from sentinel.watch.poll.round import Round
 from sentinel.watch.snapshot import UNKNOWN, Group, Part
 
 CHUNK: Final = 250
