@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True):
     """What of the configuration the engine needs. `sources` gives each source its bit, by its place."""
 
     sources: tuple[str, ...] = ()
+    source_labels: Mapping[str, Labels] = {}
+    """Labels that all series of a source have: `cluster` of one that is watched, `job` of a scrape."""
     external_labels: Labels = Labels()
     external_url: str = ""
     retention_ms: int | None = None
@@ -69,14 +71,15 @@ class Engine:
         self.store = Store(retention_ms=settings.retention_ms)
         self.settings = settings
         self.groups: dict[str, RunningGroup] = {}
+        self._bits = {name: 1 << place for place, name in enumerate(settings.sources)}
         self._context = Context(
             self.store,
             Evaluator(self.store),
             settings.external_labels,
             settings.external_url,
             guard or Guard(),
+            {bit: settings.source_labels.get(name, Labels()) for name, bit in self._bits.items()},
         )
-        self._bits = {name: 1 << place for place, name in enumerate(settings.sources)}
         self._swept_ms = 0
         self._held_by: dict[str, int] = {}
         self._targets: dict[tuple[str, str], Tracked] = {}
@@ -150,6 +153,7 @@ class Engine:
             "groups": {key: group.snapshot() for key, group in self.groups.items()},
             "targets": [(*key, tracked.labels(self.store)) for key, tracked in self._targets.items()],
             "swept_ms": self._swept_ms,
+            "held_by": {key: self.names(mask) for key, mask in self._held_by.items() if mask},
         }
 
     def restore(self, state: dict[str, Any]) -> list[AlertEvent]:
@@ -162,14 +166,16 @@ class Engine:
         stored["horizons_ms"] = list(zip(moved.tolist(), horizons.values(), strict=True))
         self.store.restore(stored)
         self._swept_ms = state["swept_ms"]
-        for source, target, series in state.get("targets", ()):
+        self._held_by = {key: self.mask(names) for key, names in state.get("held_by", {}).items()}
+        here = (each for each in state.get("targets", ()) if each[0] in self._bits)
+        for source, target, series in here:
             slots = np.array([self.store.find(labels) for labels in series], np.int64)
             self._targets[source, target] = Tracked.of(slots, self.store)
         return self._adopt(state["groups"])
 
     def _install(self, groups: Sequence[RuleGroup]) -> None:
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
-        self._held_by = {}
+        self._held_by = {key: mask for key, mask in self._held_by.items() if key in self.groups}
         rules = {(group.key, name) for group in self.groups.values() for name in group.guarded}
         self._context.guard.loaded(rules)
         demands = [demand for group in self.groups.values() for demand in group.demands()]

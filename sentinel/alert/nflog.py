@@ -120,7 +120,8 @@ class NotificationLog:
                     self._db.execute("UPDATE progress SET position = ?", (changes.position,))
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise StateError(f"{self._path} cannot be written: {error}") from error

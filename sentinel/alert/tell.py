@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -75,13 +75,20 @@ class Failing:
 
     def __init__(self) -> None:
         self._since: dict[tuple[str, int], float] = {}
+        self._receivers: Collection[str] | None = None
 
     def note(self, receiver: str, index: int, delivered: bool) -> None:
-        if delivered:
+        gone = self._receivers is not None and receiver not in self._receivers
+        if delivered or gone:
             self._since.pop((receiver, index), None)
         else:
             self._since.setdefault((receiver, index), time.monotonic())
         NOTIFICATIONS_FAILING.labels(receiver).set_function(partial(self.seconds, receiver))
+
+    def keep_only(self, receivers: Collection[str]) -> None:
+        """After a reload: nobody waits for a receiver that is gone, though a last attempt may still fail."""
+        self._receivers = receivers
+        self._since = {key: at for key, at in self._since.items() if key[0] in receivers}
 
     def seconds(self, receiver: str | None = None) -> float:
         """The longest, of one receiver or of all; 0 if all is well."""

@@ -7,8 +7,11 @@ is also noted in a file, if the disk lets us: so that a restart can tell that th
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
-from collections.abc import Iterable
+import zlib
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,7 @@ from sentinel.telemetry import logger
 _LOG = logger("alert")
 
 _LOOK_SECONDS: Final = 0.5
+_NOTE_BYTES: Final = 16_384
 _NOW: Final = Duration(0)
 _SOON: Final = Duration(10_000)
 
@@ -42,8 +46,12 @@ class UrgentAlerts:
         *,
         external_url: str,
         failing: Failing | None = None,
+        executor: Executor | None = None,
     ) -> None:
-        self._clock, self._file = clock, folder / "urgent-alerts"
+        self._clock, self._file = clock, NoteFile(folder / "urgent-alerts")
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="urgent")
+        self._writing: Future[None] = Future()
+        self._writing.set_result(None)
         self._active: dict[int, AlertEvent] = {}
         self._telling: set[asyncio.Task[None]] = set()
         self._dispatcher = Dispatcher(
@@ -55,8 +63,9 @@ class UrgentAlerts:
             wake=lambda: None,
         )
         self._dispatcher.restore(_at_once(config), Saved([], [], {}, 0))
-        for event in self._noted():
+        for event in _events(self._file.read()):
             self.put(event)
+        self._noted_ids = set(self._active)
 
     @property
     def firing(self) -> list[AlertEvent]:
@@ -69,7 +78,6 @@ class UrgentAlerts:
             self._active[event.labels.fingerprint] = event
         else:
             self._active.pop(event.labels.fingerprint, None)
-        self._note()
         self._dispatcher.put(event, self._clock.now_ms())
 
     def reload(self, config: AlertmanagerConfig) -> None:
@@ -79,6 +87,7 @@ class UrgentAlerts:
         """Until cancelled."""
         while True:
             self._flush()
+            self._note()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def last_words(self, seconds: float) -> None:
@@ -93,19 +102,55 @@ class UrgentAlerts:
         for ledger in self._dispatcher.flush_due(self._clock.now_ms()):
             task = asyncio.get_running_loop().create_task(self._dispatcher.serve(ledger))
             self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.critical("telling failed", error=repr(error))
 
     def _note(self) -> None:
+        """In another thread, one at a time: a disk that stands still must not hold up the telling."""
+        if self._noted_ids == set(self._active) or not self._writing.done():
+            return
+        self._noted_ids = set(self._active)
+        noted = [encode_event(event) for event in self.firing]
+        self._writing = self._executor.submit(self._file.write, msgspec.msgpack.encode(noted))
+
+
+class NoteFile:
+    """One small record, written over in place: on a full disk there is room for it already."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with contextlib.suppress(OSError):
+            if not path.exists():
+                path.write_bytes(bytes(_NOTE_BYTES))
+
+    def write(self, record: bytes) -> None:
+        head = len(record).to_bytes(4, "little") + zlib.crc32(record).to_bytes(4, "little")
         try:
-            self._file.write_bytes(msgspec.msgpack.encode([encode_event(event) for event in self.firing]))
+            with self._path.open("r+b", buffering=0) as file:
+                os.pwrite(file.fileno(), head + record, 0)
+                os.fsync(file.fileno())
         except OSError as error:
             _LOG.warning("cannot note urgent alerts", error=error.strerror)
 
-    def _noted(self) -> Iterable[AlertEvent]:
+    def read(self) -> bytes:
+        """The last record, or nothing if there is none that is whole."""
         try:
-            return [decode_event(each) for each in msgspec.msgpack.decode(self._file.read_bytes())]
-        except (OSError, msgspec.MsgspecError):
-            return []
+            data = self._path.read_bytes()
+        except OSError:
+            return b""
+        record = data[8 : 8 + int.from_bytes(data[:4], "little")]
+        return record if zlib.crc32(record) == int.from_bytes(data[4:8], "little") else b""
+
+
+def _events(record: bytes) -> list[AlertEvent]:
+    try:
+        return [decode_event(each) for each in msgspec.msgpack.decode(record, type=list[bytes])]
+    except msgspec.MsgspecError:
+        return []
 
 
 def _at_once(config: AlertmanagerConfig) -> AlertmanagerConfig:

@@ -15,7 +15,8 @@ from sentinel.alert.log import AlertLog
 from sentinel.api import lifecycle
 from sentinel.api.server import Server, serve
 from sentinel.api.web_config import load_web_config
-from sentinel.app.sources import Sources, source_names
+from sentinel.app.sources import Sources, source_labels, source_names
+from sentinel.app.state_folder import Folder
 from sentinel.app.supervision import Supervisor
 from sentinel.app.telling import Telling
 from sentinel.clock import Clock, SystemClock
@@ -50,7 +51,8 @@ class App:
     def __init__(self, config: Config, options: Options, clock: Clock | None = None) -> None:
         self.config, self.options = config, options
         self.clock = clock or SystemClock()
-        self._stopped = asyncio.Event()
+        self._stopped, self._wished = asyncio.Event(), False
+        self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self.events = AlertLog(options.storage / "alerts")
@@ -71,8 +73,9 @@ class App:
             firing=self.host.firing,
         )
         self.supervisor = Supervisor(
-            self.host, self.telling, self.clock, external_labels=settings.external_labels
+            self.host, self.telling, self.clock, Folder(options.storage), settings.external_labels
         )
+        self.supervisor.on_fatal = self.stop
         self.host.on_events = lambda: self._soon(self.telling.wake)
         self.host.on_failure = lambda: self._soon(self._stopped.set)
         self.host.on_snapshot = lambda positions: self._soon(self._snapshot_kept, positions)
@@ -91,7 +94,26 @@ class App:
         server = await self._serve()
         self.host.start()
         watching = self._loop.create_task(self._watch())
-        stopped_by: ExceptionGroup[SentinelError] | None = None
+        watching.add_done_callback(lambda _: self.stop())
+        try:
+            stopped_by = await self._run_stages()
+        finally:
+            await server.cleanup()  # first: pushes under way are answered by the host
+            await self.host.stop()
+            await self._last_words()
+            watched = watching.cancel()
+            await self.telling.close()
+            telemetry.REGISTRY.unregister(self.host.accounts)
+        if self.supervisor.fatal:
+            raise StateError(self.supervisor.fatal) from stopped_by
+        if self.host.failure is not None:
+            raise StateError(f"the engine stopped: {self.host.failure!r}") from self.host.failure
+        if not watched:
+            raise AssertionError("supervision ended by itself") from watching.exception()
+
+    async def _run_stages(self) -> ExceptionGroup[Exception] | None:
+        """Until somebody stops them; what they end of by themselves."""
+        stopped_by: ExceptionGroup[Exception] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (*self.sources.run(), *self.telling.run(self.supervisor.healthy)):
@@ -101,19 +123,11 @@ class App:
                 raise _StopRequested
         except* _StopRequested:
             pass
-        except* SentinelError as failed:
+        except* Exception as failed:
             stopped_by = failed
-        finally:
-            await server.cleanup()  # first: pushes under way are answered by the host
-            await self.host.stop()
-            await self._last_words()
-            watching.cancel()
-            await self.telling.close()
-            telemetry.REGISTRY.unregister(self.host.accounts)
-        if stopped_by is not None:
-            raise StateError(f"cannot go on: {'; '.join(map(str, stopped_by.exceptions))}")
-        if self.host.failure is not None:
-            raise StateError(f"the engine stopped: {self.host.failure!r}") from self.host.failure
+            self.supervisor.fatal = f"it cannot go on: {'; '.join(map(repr, failed.exceptions))}"
+            log.critical("a stage ended", error=self.supervisor.fatal, exc_info=True)
+        return stopped_by
 
     async def _watch(self) -> None:
         """Outside of the stages: it goes on until everything that went wrong with them is told."""
@@ -123,12 +137,16 @@ class App:
 
     async def _last_words(self) -> None:
         """Somebody has to know of an end that nobody wished for."""
-        if self.host.failure is not None:
+        if self.supervisor.fatal or (self.host.failure is not None and not self._wished):
             self.supervisor.look()
-            await self.telling.urgent.last_words(LAST_WORDS_SECONDS)
+            await self.telling.last_words(LAST_WORDS_SECONDS)
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _asked_to_stop(self) -> None:
+        self._wished = True
+        self.stop()
 
     async def reload(self) -> None:
         """Take rules and receivers from the files again; with anything wrong, all stays as it is.
@@ -137,15 +155,16 @@ class App:
             ConfigErrors: what is wrong.
         """
         try:
-            fresh = await asyncio.to_thread(reload_config, self.config)
-            await self.host.reload(groups_of(fresh))
-            await self.telling.reload(fresh)
+            async with self._reloading:
+                fresh = await asyncio.to_thread(reload_config, self.config)
+                await self.host.reload(groups_of(fresh))
+                await self.telling.reload(fresh)
+                self.config = fresh
         except SentinelError as error:
             telemetry.RELOAD_OK.set(0)
             problems = error.errors if isinstance(error, ConfigErrors) else [error]
             log.error("reload refused", errors=[str(problem) for problem in problems])
             raise
-        self.config = fresh
         telemetry.RELOAD_OK.set(1)
         log.info("reloaded", groups=len(fresh.groups))
 
@@ -171,7 +190,7 @@ class App:
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.stop)
+            self._loop.add_signal_handler(number, self._asked_to_stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     def _reload_soon(self) -> None:
@@ -226,6 +245,7 @@ def _external_url(config: Config, options: Options) -> str:
 def _settings(config: Config, options: Options) -> Settings:
     return Settings(
         sources=source_names(config),
+        source_labels=source_labels(config),
         external_labels=Labels(config.global_.external_labels),
         external_url=_external_url(config, options),
         retention_ms=config.store.retention_ms,

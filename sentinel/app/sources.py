@@ -25,7 +25,7 @@ from sentinel.ingest.kafka_connection import client_options
 from sentinel.ingest.own_metrics import OwnMetrics
 from sentinel.ingest.scrape import ScrapeSource
 from sentinel.ingest.source import Sink, Source
-from sentinel.model import Payloads
+from sentinel.model import Labels, Payloads
 from sentinel.telemetry import REGISTRY
 from sentinel.watch.check import installed
 from sentinel.watch.config import ClusterConfig
@@ -40,6 +40,21 @@ def source_names(config: Config) -> tuple[str, ...]:
     """All that will be fed, in the order of their bits: what a file names first, so that they stay."""
     watched = [name for cluster in config.clusters for name in feed_names(cluster.name)]
     return (*(source.name for source in config.sources), own_metrics.NAME, *watched)
+
+
+def source_labels(config: Config) -> dict[str, Labels]:
+    """Labels that all series of a source have, for those that lay some over."""
+    scraped = {
+        source.name: Labels({"job": source.name, **source.scrape.labels})
+        for source in config.sources
+        if source.scrape is not None
+    }
+    watched = {
+        name: Labels({"cluster": cluster.name})
+        for cluster in config.clusters
+        for name in feed_names(cluster.name)
+    }
+    return scraped | watched
 
 
 class Sources:

@@ -31,6 +31,25 @@ def claimed(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+class Folder:
+    """Sees whether the folder is still the one that the daemon began with."""
+
+    def __init__(self, path: Path) -> None:
+        self._alerts = path / "alerts"
+        self._identity = self._look()
+
+    def lost(self) -> bool:
+        """Whether it was removed or replaced: then what is written goes nowhere. Asks the disk."""
+        return self._look() != self._identity
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._alerts.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def _lock(descriptor: int, folder: Path) -> None:
     try:
         import fcntl

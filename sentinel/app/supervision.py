@@ -6,10 +6,12 @@ These alerts need no rule, no engine and no disk; a rule could not say that rule
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from sentinel.app.state_folder import Folder
 from sentinel.app.telling import Telling
 from sentinel.clock import Clock
 from sentinel.host import Host
@@ -40,18 +42,28 @@ class Trouble(msgspec.Struct, frozen=True):
 class Supervisor:
     """Looks at the host and at those who tell, every second, and has its own alerts told past both."""
 
-    def __init__(self, host: Host, telling: Telling, clock: Clock, *, external_labels: Labels) -> None:
-        self._host, self._telling, self._clock = host, telling, clock
+    def __init__(
+        self, host: Host, telling: Telling, clock: Clock, folder: Folder, external_labels: Labels
+    ) -> None:
+        self._host, self._telling, self._clock, self._folder = host, telling, clock, folder
         self._external = external_labels
+        self.fatal = ""
+        """Why the daemon is about to end, or nothing."""
+        self.on_fatal: Callable[[], None] = lambda: None
 
     def stuck(self) -> str:
         """Why the engine does nothing, or nothing. A restart may help."""
         host = self._host
+        if self.fatal:
+            return self.fatal
         if host.failure is not None:
             return f"the engine stopped: {host.failure!r}"
         intervals = [group.spec.interval_ms for group in list(host.engine.groups.values())]
         silent_ms = self._clock.now_ms() - host.beat_ms
-        if silent_ms > max(INTERVALS * min(intervals, default=0), LEAST_SILENCE_MS) and not self.unwritable():
+        if (
+            silent_ms > max(INTERVALS * min(intervals, default=0), LEAST_SILENCE_MS)
+            and not host.durable.trouble
+        ):
             return f"the engine has made no progress for {silent_ms / 1000:.0f} s"
         return ""
 
@@ -68,9 +80,20 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            self.look()
+        looking = asyncio.create_task(self._look_at_the_folder())
+        try:
+            while True:
+                self.look()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            looking.cancel()
+
+    async def _look_at_the_folder(self) -> None:
+        """In another thread: a disk that stands still must hold up nobody."""
+        while not await asyncio.to_thread(self._folder.lost):  # noqa: ASYNC110 - nobody tells us
             await asyncio.sleep(LOOK_SECONDS)
+        self.fatal = "the state folder was removed or replaced; Sentinel begins anew with what is there"
+        self.on_fatal()
 
     def look(self) -> None:
         """Raise what is new, end what is over."""
@@ -96,7 +119,7 @@ class Supervisor:
         if stuck := self.stuck():
             found.append(Trouble("SentinelEngineStuck", "Sentinel evaluates no rules", stuck))
         if unwritable := self.unwritable():
-            text = f"{unwritable}. Nothing is lost, but nothing is evaluated or told either until it can be."
+            text = f"{unwritable}. What needs it waits until it can be written; nothing is lost."
             found.append(Trouble("SentinelStateUnwritable", "Sentinel cannot write its state", text))
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import product
 from pathlib import Path
@@ -113,11 +115,19 @@ class Telling:
         for forwarder in self._forwarders:
             forwarder.put(event)
 
+    async def last_words(self, seconds: float) -> None:
+        """Returns when everybody knows what was put that can be told, or the time is over."""
+        words = [self.urgent.last_words(seconds), *(each.last_words() for each in self._forwarders)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*words)
+
     async def reload(self, config: Config) -> None:
         if self._pipeline is not None and config.alertmanager is not None:
             self._receivers = self._build(config.alertmanager)
             self.urgent.reload(config.alertmanager)
             await self._pipeline.reload(config.alertmanager)
+            self._failing.keep_only(self._receivers.keys())
 
     async def close(self) -> None:
         await self._client.close()

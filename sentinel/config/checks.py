@@ -89,9 +89,9 @@ def _check_named(file: ConfigFile) -> Iterator[Problem]:
             yield Problem(cluster, ("name",), f"not a cluster's name: {cluster.name!r}", hint)
     addresses: set[str] = set()
     for each in file.alertmanagers:
-        if each.base in addresses:
-            yield Problem(each, ("url",), f"Alertmanager {each.base} is listed twice")
-        addresses.add(each.base)
+        if each.name in addresses:
+            yield Problem(each, ("url",), f"an Alertmanager at {each.name} is listed already")
+        addresses.add(each.name)
 
 
 def _check_source(source: SourceConfig, whole: bool) -> Iterator[Problem]:

@@ -66,6 +66,10 @@ class Checkpoints:
             log.error("snapshot failed", error=str(error), folder=str(self._folder), hint="free some space")
             self.trouble = f"no snapshot can be written: {error.strerror}"
             return
+        except Exception as error:  # a bug of ours, in a thread where nobody would hear of it
+            log.critical("snapshot failed", error=repr(error), exc_info=True)
+            self.trouble = f"no snapshot can be written: {error!r}"
+            return
         self.trouble = ""
         SNAPSHOT_LAST.set_to_current_time()
         log.debug("snapshot kept", bytes=size)

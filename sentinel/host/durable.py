@@ -21,11 +21,12 @@ class Durable:
     """The journal and the alert log as the engine's thread writes them.
 
     While a write fails it is tried again, and `trouble` says what is wrong: somebody else has to page. Only
-    `give_up` ends that.
+    `give_up` ends that. `beat` is called when the waiting is over: it was no idleness of the engine's.
     """
 
-    def __init__(self, journal: Journal, events: EventLog) -> None:
+    def __init__(self, journal: Journal, events: EventLog, beat: Callable[[], None] = lambda: None) -> None:
         self.trouble = ""
+        self._beat = beat
         self._journal, self._events = journal, events
         self._given_up = False
 
@@ -71,6 +72,7 @@ class Durable:
                 continue
             if self.trouble:
                 log.info("can write again")
+                self._beat()
                 self.trouble = ""
             return
 

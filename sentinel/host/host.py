@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from sentinel.clock import Clock
 from sentinel.engine import Engine
-from sentinel.errors import StateError
+from sentinel.errors import SourceError, StateError
 from sentinel.host.accounts import Accounts
 from sentinel.host.checkpoint import Checkpoints, State, capture
 from sentinel.host.durable import Durable
@@ -62,7 +62,7 @@ class Host:
         self._inbox = Inbox(INBOX_RECORDS)
         self.suspects = suspects
         self._journal = Journal(settings.folder / "journal")
-        self.durable = Durable(self._journal, events)
+        self.durable = Durable(self._journal, events, self._beat)
         self._checkpoints = Checkpoints(settings.folder, self._kept)
         self._schedule = Schedule(engine, self.times, spread=settings.spread, started_ms=self.beat_ms)
         self.gauges = Gauges(engine, self.times, self._schedule)
@@ -85,6 +85,8 @@ class Host:
 
     async def put_synced(self, payloads: Payloads) -> None:
         """Returns when the journal holds the payloads durably; SourceError if that takes too long."""
+        if self.durable.trouble:
+            raise SourceError(self.durable.trouble, reason="unwritable")
         await self._inbox.put_synced(payloads)
 
     @property
@@ -187,7 +189,7 @@ class Host:
         if now_ms - self._snapshot_ms >= self._settings.snapshot_interval_ms and not self._checkpoints.busy:
             self._take_snapshot()
         self.gauges.update(now_ms)
-        self.beat_ms = now_ms
+        self._beat()
 
     def _receive(
         self, timeout_seconds: float, kafka: Callable[[Payloads], None]
@@ -241,8 +243,9 @@ class Host:
         self._publish(events)
 
     def _advance_again(self, entry: AdvanceEntry) -> None:
-        self._publish(self.engine.advance(entry.steps))
+        self._publish([event for step in entry.steps for event in self.engine.advance([step])])
         self._intake.arrival_ms = entry.now_ms
+        self._beat()
 
     def _record(self, now_ms: int, steps: list[Step]) -> None:
         positions = {name: dict(s.positions) for name, s in self.times.items() if s.feed.replayable}
@@ -263,11 +266,8 @@ class Host:
 
     def _capture(self) -> State:
         state = capture(self.engine, self.times, self.accounts)
-        return state | {
-            "journal": self._journal.last,
-            "log": self._events.end,
-            "arrival_ms": self._intake.arrival_ms,
-        }
+        ends = {"journal": self._journal.last, "log": self._events.end}
+        return state | ends | {"arrival_ms": self._intake.arrival_ms}
 
     def _kept(self, state: State) -> None:
         """The journal may be cut behind the snapshot before this one: that is still there as a spare."""
@@ -292,6 +292,9 @@ class Host:
         self._cut = (state["journal"], state["log"])
         self._publish(self.engine.restore(state["engine"]))
         return int(state["journal"])
+
+    def _beat(self) -> None:
+        self.beat_ms = self._now()
 
     def _now(self) -> int:
         return self._clock.now_ms()

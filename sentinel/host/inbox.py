@@ -59,7 +59,7 @@ class Inbox:
                 await self.put(payloads, ack)
                 await synced
         except TimeoutError:
-            raise SourceError("the engine is busy; try again later", reason="overloaded") from None
+            raise SourceError("the engine is busy", reason="overloaded") from None
 
     async def call(self, work: Callable[[], T]) -> T:
         """What `work` gives, run on the thread between two inputs."""

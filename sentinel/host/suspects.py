@@ -136,7 +136,8 @@ class Suspects(Guard):
                 if entry != batch.part
                 else positions.get(batch.owner, {}).get(batch.part, 0) >= batch.last
             )
-            return read and not (suspect.set_aside and suspect.seen_ms + SHOWN_MS > now_ms)
+            here = batch.owner in positions  # else its source was taken out of the configuration
+            return (read or not here) and not (suspect.set_aside and suspect.seen_ms + SHOWN_MS > now_ms)
 
         self._keep(tuple(each for each in self.all if not over(each)))
 

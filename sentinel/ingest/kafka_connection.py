@@ -30,6 +30,8 @@ class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def __post_init__(self) -> None:
         if not servers(self):
             raise ValueError("bootstrap_servers is empty; write for example [kafka:9092]")
+        for server in servers(self):
+            _check_server(server)
         sasl = self.security_protocol.startswith("SASL")
         if self.sasl_password and self.sasl_password_file:
             raise ValueError("give sasl_password or sasl_password_file, not both")
@@ -43,6 +45,15 @@ class KafkaConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(f"ssl files are set, but security_protocol is {self.security_protocol}")
         if bool(self.ssl_cert_file) is not bool(self.ssl_key_file):
             raise ValueError("ssl_cert_file and ssl_key_file come together")
+
+
+def _check_server(server: str) -> None:
+    """Raises ValueError; a text that may hold a password is not shown."""
+    if "@" in server:
+        raise ValueError("bootstrap_servers holds a user; sasl_username and sasl_password are for that")
+    _, colon, port = server.rpartition(":")
+    if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+        raise ValueError(f"bootstrap_servers: {server!r} ends in no port; write for example kafka:9092")
 
 
 def servers(connection: KafkaConnection) -> list[str]:

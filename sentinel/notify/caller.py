@@ -52,6 +52,8 @@ class Caller:
             return Attempt(0, "timeout", "no answer in time")
         except OSError as error:
             return Attempt(0, "network", str(error))
+        except ValueError:
+            return Attempt(0, "client", "redirected to what is no URL")
         return self._outcome(answer)
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
@@ -86,5 +88,5 @@ class Caller:
             return float(text)
         try:
             return max(0.0, parsedate_to_datetime(text).timestamp() - self._clock.now_ms() / 1000)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0

@@ -78,7 +78,10 @@ class Forwarder:
         """Where an earlier life left off; the log's end if there was none, for it told nobody anything."""
         if not self._file.exists():
             return self._log.end
-        kept = int(self._file.read_text())
+        try:
+            kept = int(self._file.read_text())
+        except ValueError:
+            kept = -1
         if self._log.start <= kept <= self._log.end:
             return kept
         _LOG.warning("alert_log_replaced", position=kept, start=self._log.start, end=self._log.end)
@@ -95,16 +98,19 @@ class Forwarder:
             StateError: the log is damaged.
         """
         self._show()
+        begin = asyncio.get_running_loop().create_task(self._begin())
+        begin.add_done_callback(lambda _: self.wake())
         try:
-            await self._begin()
             while True:
                 self._woken.clear()
-                more = await self._read()
+                more = await self._follow(begin)
                 self._outbox.release()
                 if not (await self._alertmanager.tell() or more):
-                    await self._save()
+                    if begin.done():
+                        await self._save()
                     await self._sleep()
         finally:
+            begin.cancel()
             FORWARD_FAILING.remove(self.name)
             FORWARD_PENDING.remove(self.name)
 
@@ -113,10 +119,16 @@ class Forwarder:
         self._outbox.put(event, self._read_to)
         self.wake()
 
+    async def last_words(self) -> None:
+        """One attempt at what was put after `run` had ended."""
+        await self._alertmanager.tell()
+
     def failing_seconds(self) -> float:
         """Time since the first failure that no success followed; 0 if there is none."""
         since = self._alertmanager.failing_since
-        return 0.0 if since is None or self._loop is None else self._loop.time() - since
+        if since is None or self._loop is None or not self._outbox.pending:
+            return 0.0
+        return self._loop.time() - since
 
     def _show(self) -> None:
         """The gauges are asked when they are scraped."""
@@ -139,6 +151,13 @@ class Forwarder:
         self._read_to = end
         self._outbox.restore([*ended.values(), *((end, event) for event in firing)])
         await self._save(always=True)
+
+    async def _follow(self, begin: asyncio.Task[None]) -> bool:
+        """Takes in some events; whether there may be more. What goes past the log waits for no beginning."""
+        if not begin.done():
+            return False
+        begin.result()
+        return await self._read()
 
     async def _read(self) -> bool:
         """Takes in some events; whether there may be more."""

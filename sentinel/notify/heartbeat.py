@@ -41,13 +41,13 @@ HEARTBEAT_LAST: Final = Gauge(
 
 class HeartbeatConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A URL that is called every `interval` while this daemon is healthy. It is a secret: whoever knows it
-    can call it in our place.
+    can call it in our place. A `timeout` of 0 is ten seconds, or the interval if that is shorter.
     """
 
     url: Secret = Secret("")
     url_file: str = ""
     interval: Duration = Duration(60_000)
-    timeout: Duration = Duration(10_000)
+    timeout: Duration = Duration(0)
     http_config: HttpConfig = HttpConfig()
 
     def __post_init__(self) -> None:
@@ -57,10 +57,15 @@ class HeartbeatConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError("url must read http://host/... or https://host/...")
         if self.interval < 1000:
             raise ValueError("interval must be at least 1s")
-        if not 0 < self.timeout <= self.interval:
-            raise ValueError(f"timeout must be above 0 and at most the interval, {self.interval}")
+        if not 0 <= self.timeout <= self.interval:
+            raise ValueError(f"timeout must be at most the interval, {self.interval}")
         for path, message in check_http(self.http_config):
             raise ValueError(f"http_config.{'.'.join(map(str, path))}: {message}")
+
+    @property
+    def patience(self) -> Duration:
+        """The time-out: ten seconds, or the interval if that is shorter, unless told otherwise."""
+        return self.timeout or min(Duration(10_000), self.interval)
 
 
 def _callable(url: str) -> bool:
@@ -103,16 +108,16 @@ class Heartbeat:
         if problem:
             return True
         left = max(tick - asyncio.get_running_loop().time(), _FIRST_PAUSE)
-        attempt = await self._call(min(self._config.timeout.seconds, left))
+        attempt = await self._call(min(self._config.patience.seconds, left))
         self._note(attempt)
         return not attempt.reason
 
     async def _problem(self) -> str:
         try:
-            async with asyncio.timeout(self._config.timeout.seconds):
+            async with asyncio.timeout(self._config.patience.seconds):
                 return await self._healthy()
         except TimeoutError:
-            return f"no word from the engine within {self._config.timeout}"
+            return f"no word from the engine within {self._config.patience}"
 
     async def _call(self, seconds: float) -> Attempt:
         try:

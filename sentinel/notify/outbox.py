@@ -36,23 +36,25 @@ class Outbox:
     """Times are seconds of one steady clock. `catching_up(rule)` says whose news have to wait.
 
     Each queue is in the order in which its alerts are due. Taken items must be given back to one of
-    `accepted`, `failed` and `refused`.
+    `accepted`, `failed` and `refused`; one that got a newer event meanwhile is dropped there.
     """
 
     def __init__(self, resend_seconds: float, catching_up: Callable[[str], bool]) -> None:
         self._resend, self._catching_up = resend_seconds, catching_up
         self._news: OrderedDict[Labels, Item] = OrderedDict()
+        self._again: OrderedDict[Labels, Item] = OrderedDict()
         self._firing: OrderedDict[Labels, Item] = OrderedDict()
         self._ended: OrderedDict[Labels, Item] = OrderedDict()
         self._refused: OrderedDict[Labels, Item] = OrderedDict()
         self._held: dict[Labels, Item] = {}
+        self._out: dict[Labels, Item] = {}
         self._told: set[Labels] = set()
         """What the Alertmanager may believe to be firing, be it for an old request that arrives late."""
 
     @property
     def pending(self) -> int:
         """How many alerts there are whose state has yet to be taken."""
-        return len(self._news) + len(self._refused)
+        return len(self._news) + len(self._again) + len(self._refused)
 
     @property
     def holding(self) -> bool:
@@ -85,7 +87,8 @@ class Outbox:
             self.put(item.event, item.before)
 
     def _forget(self, key: Labels) -> None:
-        for queue in (self._news, self._firing, self._ended, self._refused, self._held):
+        queues = (self._news, self._again, self._firing, self._ended, self._refused, self._held, self._out)
+        for queue in queues:
             queue.pop(key, None)
 
     # -- out
@@ -97,7 +100,7 @@ class Outbox:
         for queue in (self._firing, self._ended):
             if queue and self._first(queue).due <= now:
                 return self._take_first(queue)
-        return None
+        return self._take_first(self._again) if self._again else None
 
     def take_refused(self, now: float) -> Item | None:
         """One that was refused and is to be tried again, alone."""
@@ -107,7 +110,7 @@ class Outbox:
 
     def next_due(self) -> float:
         """When there is something to take: 0 for at once, infinity for nothing."""
-        if self._news:
+        if self._news or self._again:
             return 0.0
         return min(
             (self._first(queue).due for queue in (self._firing, self._ended, self._refused) if queue),
@@ -120,7 +123,7 @@ class Outbox:
         What fires need not be read again, for the engine knows it. A resolve has to be, as long as it is
         repeated: a request that was given up may still arrive and undo it.
         """
-        queues = (self._news, self._held, self._ended)
+        queues = (self._news, self._again, self._held, self._ended)
         items = (item for queue in queues for item in queue.values())
         return min((item.before for item in items if item.event.state == "resolved"), default=read_to)
 
@@ -132,13 +135,14 @@ class Outbox:
         key, item = queue.popitem(last=False)
         if item.event.state == "firing":
             self._told.add(key)
+        self._out[key] = item
         return item
 
     # -- and back
 
     def accepted(self, items: Iterable[Item], now: float) -> None:
         """The Alertmanager has taken them."""
-        for item in items:
+        for item in self._back(items):
             item.due = now + self._resend
             if item.event.state == "firing":
                 self._firing[item.event.labels] = item
@@ -151,16 +155,24 @@ class Outbox:
 
     def failed(self, items: Iterable[Item], now: float) -> None:
         """It is not known what became of them; they come behind whatever else has to be told."""
-        for item in items:
+        for item in self._back(items):
             if now < item.until:
-                self._news[item.event.labels] = item
+                self._again[item.event.labels] = item
             else:
                 self._told.discard(item.event.labels)
 
     def refused(self, item: Item, now: float) -> None:
         """The Alertmanager does not want this one. If it is a resolve, there is nothing there to resolve."""
-        if item.event.state == "resolved":
-            self._told.discard(item.event.labels)
-            return
-        item.due = now + REFUSED_FACTOR * self._resend
-        self._refused[item.event.labels] = item
+        for mine in self._back([item]):
+            if mine.event.state == "resolved":
+                self._told.discard(mine.event.labels)
+            else:
+                mine.due = now + REFUSED_FACTOR * self._resend
+                self._refused[mine.event.labels] = mine
+
+    def _back(self, items: Iterable[Item]) -> list[Item]:
+        """Those that no newer event has replaced while they were out."""
+        mine = [item for item in items if self._out.get(item.event.labels) is item]
+        for item in mine:
+            del self._out[item.event.labels]
+        return mine

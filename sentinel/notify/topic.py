@@ -54,7 +54,7 @@ class TopicWriter:
         self._log, self._options, self._topic, self._source = log, dict(client_options), topic, source
         self._file = folder / "alert-topic.position"
         self._woken = asyncio.Event()
-        kept = int(self._file.read_text()) if self._file.exists() else 0
+        kept = _position(self._file)
         self.position = kept if log.start <= kept <= log.end else log.start
         if self.position != kept:
             _LOG.warning("alert_log_replaced", position=kept, start=log.start, end=log.end)
@@ -178,3 +178,11 @@ def _number(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return repr(value).removesuffix(".0")
+
+
+def _position(file: Path) -> int:
+    """What was kept; -1 if nobody can read it."""
+    try:
+        return int(file.read_text()) if file.exists() else 0
+    except ValueError:
+        return -1

@@ -98,7 +98,7 @@ class AlertingRule:
         """Absent now, but `keep_firing_for` holds it, or its source may just be away."""
         if alert.told is None:
             return False
-        if moment.partial:
+        if moment.may_be_away(alert.sample):
             return True
         if not self.rule.keep_firing_for_ms:
             return False

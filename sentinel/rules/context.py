@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -40,6 +40,8 @@ class Context(msgspec.Struct, frozen=True):
     external_labels: Labels = Labels()
     external_url: str = ""
     guard: Guard = Guard()
+    source_labels: Mapping[int, Labels] = {}
+    """By the bit of a source, the labels that all its series have."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -49,8 +51,13 @@ class Moment(msgspec.Struct, frozen=True):
     sample_ms: int
     """`at_ms` less the group's query offset."""
     incomplete: bool = False
-    partial: bool = False
-    """Some of the sources that feed the rule are away: what is absent may be theirs, and is not over."""
+    away: tuple[Labels, ...] = ()
+    """For each source that feeds the rule and is away, the labels that all its series have."""
+
+    def may_be_away(self, sample: Labels) -> bool:
+        """Whether something of these labels may come from a source that is away. A label that it lacks
+        may have been aggregated over."""
+        return any(all(sample.get(name) in ("", value) for name, value in each) for each in self.away)
 
 
 class RunningRule(Protocol):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import operator
 from collections import deque
 from typing import Any, Final
 
 import msgspec
 
 from sentinel.errors import QueryError, RuleError
-from sentinel.model import AlertEvent
+from sentinel.model import AlertEvent, Labels
 from sentinel.rules.alerting import AlertingRule
 from sentinel.rules.context import Context, Moment, RunningRule, selection_masks, source_mask
 from sentinel.rules.detecting import DetectorRule
@@ -31,6 +33,7 @@ class RunningGroup:
         """By rule number, what was wrong with its last evaluation."""
         self.rules: list[RunningRule] = [_running(rule, group, context) for rule in group.rules]
         self._store, self._guard = context.store, context.guard
+        self._source_labels = context.source_labels
         self._fed_by: tuple[tuple[int, ...], int] = ((), 0)
         aside = context.guard.rules()
         self._names = [rule_identity(rule) for rule in group.rules]
@@ -68,10 +71,10 @@ class RunningGroup:
             fed_by = selection_masks(self._store, rule.query) if held else []
             if any(mask and not mask & ~held for mask in fed_by):
                 continue
-            partial = any(mask & held for mask in fed_by)
+            away = self._away(held, fed_by)
             self._guard.evaluating(self.key, self.guarded[number], at_ms)
             try:
-                events += rule.evaluate(msgspec.structs.replace(moment, partial=True) if partial else moment)
+                events += rule.evaluate(msgspec.structs.replace(moment, away=away) if away else moment)
                 problem = str(rule.problem) if rule.problem else ""
             except (RuleError, QueryError) as error:
                 problem = str(error)
@@ -82,6 +85,11 @@ class RunningGroup:
         self._guard.evaluated()
         self.last_ms = at_ms
         return events
+
+    def _away(self, held: int, fed_by: list[int]) -> tuple[Labels, ...]:
+        """The labels of the held sources among those that feed a rule."""
+        found = held & functools.reduce(operator.or_, fed_by, 0)
+        return tuple(labels for bit, labels in self._source_labels.items() if bit & found)
 
     def alerting(self) -> list[AlertingRule]:
         return [rule for rule in self.rules if isinstance(rule, AlertingRule)]
@@ -114,8 +122,9 @@ def rule_identity(rule: Rule) -> str:
 
 def guarded_name(rule: Rule) -> str:
     """Short enough for a label, and another one once the rule is written otherwise."""
-    whole = f"{rule_identity(rule)}\0{rule.text}\0{rule.annotations!r}"
-    return f"{rule.name} #{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    annotations = [f"{name}={each.text}" for name, each in sorted(rule.annotations.items())]
+    written = repr([rule_identity(rule), rule.text, *annotations])
+    return f"{rule.name} #{hashlib.sha256(written.encode()).hexdigest()[:8]}"
 
 
 def _running(rule: Rule, group: RuleGroup, context: Context) -> RunningRule:

@@ -96,9 +96,9 @@ class KnownSets:
         return ~sure | (self._table.find(_keyed(found)) >= 0)
 
     def _take_in(self) -> None:
-        """Slots that were freed and used again meanwhile only make a few rows less certain."""
+        """Slots that were used again meanwhile only make a few rows less certain; freed ones are left out."""
         if self._left:
-            slots = self._left[-_AT_ONCE:]
+            slots = [slot for slot in self._left[-_AT_ONCE:] if self._index.labels[slot].pairs]
             del self._left[-_AT_ONCE:]
             self.add([self._index.labels[slot] for slot in slots], np.array(slots, np.int64))
 

@@ -50,7 +50,9 @@ class Windows:
         kernels.release(self.timestamp_ms, self.meta, self._free, slots)
 
     def horizon_of(self, source_mask: int) -> int:
-        """The earliest time at which what these sources feed is evaluated next."""
+        """The earliest time at which what these sources feed is evaluated next; 0: whoever feeds it."""
+        if not source_mask:
+            return min([self.horizon_ms, *self.horizons_ms.values()])
         found = [at for bit, at in self.horizons_ms.items() if bit & source_mask]
         return min(found, default=self.horizon_ms)
 

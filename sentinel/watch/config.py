@@ -32,13 +32,14 @@ class ClusterConfig(KafkaConnection, frozen=True, kw_only=True, forbid_unknown_f
     """A Kafka cluster to watch: it is asked every `interval`, and gives samples with the label `cluster`.
 
     A broker that gives no answer within `timeout` counts as silent; 0 means 3 seconds, or half the interval
-    if that is shorter. `names` chooses whose metric names are spoken beside our own; both by default.
+    if that is shorter. Internal topics such as `__consumer_offsets` are topics too. `names` chooses whose
+    metric names are spoken beside our own; both by default.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     interval: Duration = Duration(10_000)
     timeout: Duration = Duration(0)
-    topics: Filter = msgspec.field(default_factory=lambda: Filter(exclude=["__.*"]))
+    topics: Filter = msgspec.field(default_factory=Filter)
     groups: Filter = msgspec.field(default_factory=Filter)
     names: list[Dialect] = msgspec.field(default_factory=lambda: ["kafka_exporter", "kminion"])
 

@@ -43,6 +43,13 @@ SKIPPED = Counter(
     registry=REGISTRY,
 )
 
+FAILED = Counter(
+    "sentinel_watch_checks_failed_total",
+    "Checks that failed over what a poll saw: a bug in them.",
+    ["cluster", "check"],
+    registry=REGISTRY,
+)
+
 FRESH_INTERVALS: Final = 3
 """So many intervals (and a time-out) after an answered poll its cluster's state is still held to be known."""
 
@@ -147,7 +154,17 @@ class WatchSource:
     def _judge(self, snapshot: ClusterSnapshot, start_ms: int) -> list[Payloads]:
         """What the checks say, in a thread: of a large cluster it is much."""
         checks = [check for check in self._checks if snapshot.answered or speaks_of_silence(check)]
-        return [self._payloads(check, snapshot, start_ms) for check in checks]
+        found = (self._guarded(check, snapshot, start_ms) for check in checks)
+        return [payloads for payloads in found if payloads is not None]
+
+    def _guarded(self, check: Check, snapshot: ClusterSnapshot, start_ms: int) -> Payloads | None:
+        """A check that fails costs what it would have said, and nothing else."""
+        try:
+            return self._payloads(check, snapshot, start_ms)
+        except Exception as error:  # a bug in a plug-in
+            FAILED.labels(self._config.name, check.name).inc()
+            self._log.error("check failed", check=check.name, error=repr(error)[:200])
+            return None
 
     def _payloads(self, check: Check, snapshot: ClusterSnapshot, start_ms: int) -> Payloads:
         """With a partition it is all that there is of it; without, what is missing stays as it was."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -132,6 +133,23 @@ def test_a_rule_that_kills_is_set_aside_and_the_others_run(daemon: Daemon, pager
     page(daemon, pager, "SentinelSetAside", "resolved")
 
 
+def test_a_folder_that_is_taken_away_ends_the_daemon_with_a_page(daemon: Daemon, pager: Receiver) -> None:
+    assert push(daemon, "before", 200) == 202
+    page(daemon, pager, "High")
+    (daemon.folder / "data").rename(daemon.folder / "away")
+    gone = page(daemon, pager, "SentinelEngineStuck")
+    assert "state folder was removed" in gone.annotations["description"]
+    assert daemon.process is not None
+    assert daemon.process.wait(30) != 0
+    assert "Traceback" not in daemon.log()
+    daemon.process = None
+    shutil.rmtree(daemon.folder / "data", ignore_errors=True)
+    (daemon.folder / "away").rename(daemon.folder / "data")
+    daemon.start()
+    assert push(daemon, "after", 200) == 202
+
+
+@pytest.mark.slow
 def test_a_full_disk_pages_and_loses_nothing(daemon: Daemon, pager: Receiver) -> None:
     """No file may grow; later they may again."""
     assert push(daemon, "before", 200) == 202
@@ -141,7 +159,7 @@ def test_a_full_disk_pages_and_loses_nothing(daemon: Daemon, pager: Receiver) ->
     assert push(daemon, "during", 300) == 503
     full = page(daemon, pager, "SentinelStateUnwritable")
     assert "cannot be written" in full.annotations["description"]
-    assert "SentinelEngineStuck" not in {each.name for each in pager.pages()}
+    time.sleep(17)
     assert daemon.get("/-/ready")[0] == 503
     assert daemon.get("/-/healthy")[0] == 200
     resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, unlimited)
@@ -152,4 +170,13 @@ def test_a_full_disk_pages_and_loses_nothing(daemon: Daemon, pager: Receiver) ->
         what="page for what was pushed meanwhile",
         why=lambda: f"{pager.pages()}\n{daemon.log()}",
     )
+    assert "SentinelEngineStuck" not in {each.name for each in pager.pages()}
     assert daemon.stop() == 0
+
+
+def test_being_stopped_on_a_full_disk_is_no_trouble_of_the_engine(daemon: Daemon, pager: Receiver) -> None:
+    assert daemon.process is not None
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    page(daemon, pager, "SentinelStateUnwritable")
+    assert daemon.stop() != 0
+    assert {each.name for each in pager.pages()} == {"SentinelStateUnwritable"}

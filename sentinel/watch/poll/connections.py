@@ -23,6 +23,7 @@ LARGE: Final = 64 << 10
 """Longer answers, in bytes, are read in a thread: the event loop has pagers to serve."""
 
 _CLOSE_SECONDS: Final = 1.0
+_CLOSED: Final = "it closed the connection; is security_protocol right?"
 
 
 class Connections:
@@ -82,7 +83,7 @@ class Connections:
             except Exception as error:  # the client's, TLS's and the network's are too many to name
                 connection.close()
                 if not kept:  # a kept one may have been closed at the other end since
-                    raise self._fail(address, str(error), type(error).__name__) from None
+                    raise self._fail(address, str(error) or _CLOSED, type(error).__name__) from None
 
     def _fail(self, address: Address, why: str, reason: str) -> SourceError:
         """Closes the connection and remembers why for this round. Logged once, not with each poll."""

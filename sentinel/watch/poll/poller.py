@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from sentinel.clock import Clock
-from sentinel.errors import ConfigError, SourceError
+from sentinel.errors import SourceError
 from sentinel.ingest.kafka_connection import KafkaConnection, servers
 from sentinel.watch.poll.brokers import Roster, address_of, agreed, same
 from sentinel.watch.poll.connections import Address, Connections
@@ -30,7 +30,6 @@ class ClusterPoller:
 
     `topics` and `groups` say which names are watched. A broker that is dead, frozen or cut off makes a poll
     longer by about one time-out; what it should have given is missing and its part is in `incomplete`.
-    Raises ConfigError if a bootstrap address is none.
     """
 
     def __init__(
@@ -151,10 +150,5 @@ class ClusterPoller:
 def _address(server: str) -> Address:
     from aiokafka.conn import get_ip_port_afi  # the client: only who watches imports it
 
-    try:
-        host, port, _ = get_ip_port_afi(server)
-    except ValueError:
-        raise ConfigError(
-            f"bootstrap server {server!r} is not host:port", hint="for example kafka:9092"
-        ) from None
+    host, port, _ = get_ip_port_afi(server)
     return host, port

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sentinel.alert.urgent import UrgentAlerts
+from sentinel.alert.urgent import NoteFile, UrgentAlerts
 from sentinel.model import Delivery, Notification
-from tests.simulation.world import START_MS, LoopClock, configuration, event, in_virtual_time
+from tests.simulation.world import START_MS, LoopClock, MortalExecutor, configuration, event, in_virtual_time
 
 CONFIG = configuration(
     {
@@ -53,7 +54,8 @@ class Pager:
         return [(alert.labels.get("alertname"), alert.state) for alert in alerts]
 
     def urgent(self, folder: Path) -> UrgentAlerts:
-        return UrgentAlerts(CONFIG, folder, self.deliver, LoopClock(), external_url="http://sentinel")
+        told = {"external_url": "http://sentinel", "executor": MortalExecutor()}
+        return UrgentAlerts(CONFIG, folder, self.deliver, LoopClock(), **told)
 
 
 def live(
@@ -145,3 +147,44 @@ def test_a_folder_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None
     pager = Pager()
     live(tmp_path / "nowhere", pager, story)
     assert pager.said() == [("Stuck", "firing")]
+
+
+def test_a_disk_that_stands_still_holds_up_nobody(tmp_path: Path) -> None:
+    """What is written comes when it can, and then it is the newest."""
+
+    class Still(MortalExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return Future()
+
+    async def main() -> None:
+        urgent = UrgentAlerts(CONFIG, tmp_path, pager.deliver, LoopClock(), external_url="", executor=Still())
+        running = asyncio.create_task(urgent.run())
+        urgent.put(STUCK)
+        await asyncio.sleep(2)
+        urgent.put(FULL)
+        await asyncio.sleep(2)
+        running.cancel()
+
+    pager = Pager()
+    in_virtual_time(main())
+    assert pager.said() == [("Stuck", "firing"), ("Full", "firing")]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00", b"\x05\x00\x00\x00abcdefghijk", b"\xff" * 400])
+def test_a_damaged_note_is_forgotten(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "urgent-alerts").write_bytes(damage)
+
+    async def main() -> None:
+        assert Pager().urgent(tmp_path).firing == []
+
+    in_virtual_time(main())
+
+
+def test_a_note_is_written_over_in_place(tmp_path: Path) -> None:
+    """So that a full disk has room for it."""
+    file = NoteFile(tmp_path / "note")
+    size = (tmp_path / "note").stat().st_size
+    for record in (b"x" * 9000, b"short"):
+        file.write(record)
+        assert NoteFile(tmp_path / "note").read() == record
+    assert (tmp_path / "note").stat().st_size == size

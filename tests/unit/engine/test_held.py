@@ -15,7 +15,7 @@ from sentinel.store.journal import Step
 from sentinel.store.store import EXPIRY_MS
 
 START = 1_800_000_000_000
-RULES = """
+MIXED = """
 groups:
   - name: g
     interval: 1m
@@ -24,19 +24,22 @@ groups:
       - {record: "lag:max", expr: "max by (cluster) (lag)"}
       - {alert: Largest, expr: "lag:max > 10"}
       - {alert: NoLag, expr: 'absent(lag{cluster="a"})'}
+"""
+RULES = f"""{MIXED}
   - name: only-a
     interval: 1m
     rules:
-      - {alert: OnlyA, expr: 'rate(lag{cluster="a"}[5m]) > 0'}
+      - {{alert: OnlyA, expr: 'rate(lag{{cluster="a"}}[5m]) > 0'}}
 """
 
 
 class World:
     """An engine, fed by hand. `fired` is what fires now."""
 
-    def __init__(self) -> None:
+    def __init__(self, labelled: bool = True) -> None:
         groups = parse_rules(RULES, "r.yml")
-        self.engine = Engine(groups, Settings(sources=("a", "b")))
+        labels = {name: Labels({"cluster": name}) for name in "ab"} if labelled else {}
+        self.engine = Engine(groups, Settings(sources=("a", "b"), source_labels=labels))
         self.minute = 0
         self.fired: set[tuple[str, str]] = set()
 
@@ -70,6 +73,18 @@ def test_the_other_goes_on_and_nothing_is_over(minutes: int) -> None:
     assert world.pass_minute(a=0, b=0) == set()
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_may_be_of_the_one_that_is_away_is_not_over(labelled: bool) -> None:
+    """If it is known what all series of a source look like, the others' alerts end and fire anew."""
+    world = World(labelled)
+    both = world.pass_minute(a=20, b=20)
+    of_a = {each for each in both if each[1] == "a"}
+    assert len(both) == 2 * len(of_a) == 4
+    assert world.pass_minute(("a",), b=0) == (of_a if labelled else both)
+    assert world.pass_minute(("a",), b=20) == both
+    assert world.pass_minute(a=0, b=0) == set()
+
+
 def test_series_of_a_source_that_is_away_are_not_forgotten() -> None:
     world = World()
     world.pass_minute(a=20, b=0)
@@ -79,6 +94,27 @@ def test_series_of_a_source_that_is_away_are_not_forgotten() -> None:
     for _ in range(3 * EXPIRY_MS // 60_000):
         world.pass_minute(b=0)
     assert world.engine.store.find(Labels({"__name__": "lag", "cluster": "a"})) < 0
+
+
+@pytest.mark.parametrize("how", ["restart", "reload"])
+def test_a_restart_and_a_reload_know_who_is_away(how: str) -> None:
+    """The turn of a group that `a` does not feed comes first, and vanished series are forgotten in it."""
+    groups = parse_rules(
+        f"{MIXED}  - {{name: only-b, interval: 1m, rules: [{{record: r, expr: time()}}]}}", "r.yml"
+    )
+    world = World()
+    world.engine = Engine(groups, Settings(sources=("a", "b")))
+    fires = world.pass_minute(a=20, b=0)
+    for _ in range(2 * EXPIRY_MS // 60_000):
+        assert world.pass_minute(("a",), b=0) == fires
+    if how == "reload":
+        world.engine.reload(groups)
+    else:
+        state = world.engine.snapshot()
+        world.engine = Engine(groups, Settings(sources=("a", "b")))
+        world.engine.restore(state)
+    world.engine.advance([Step("r.yml;only-b", START + 60_000 * (world.minute + 1))])
+    assert world.pass_minute(("a",), b=0) == fires
 
 
 def test_a_group_that_stands_still_makes_nobody_else_keep_more() -> None:

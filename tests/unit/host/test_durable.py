@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import threading
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 
 from sentinel.alert.log import AlertLog
+from sentinel.clock import ManualClock
 from sentinel.errors import StateError
 from sentinel.host import durable
 from sentinel.host.durable import Durable
 from sentinel.model import payload_of
 from sentinel.store.journal import InputEntry, Journal
 from tests.simulation.world import START_MS, event
+from tests.unit.engine import telemetry as world
+from tests.unit.host.world import MemoryKafka, World
 
 
 class Disk:
@@ -95,3 +99,28 @@ def test_who_is_to_end_waits_no_longer(tmp_path: Path, disk: Disk) -> None:
     here.give_up()
     with pytest.raises(StateError, match="No space left on device"):
         here.sync()
+
+
+def test_having_waited_for_the_disk_is_no_idleness(tmp_path: Path, disk: Disk) -> None:
+    """An hour on a full disk: as soon as there is room nobody may take the engine for stuck."""
+
+    async def run() -> list[int]:
+        clock = ManualClock(world.START_MS)
+        here = World(tmp_path, MemoryKafka(), clock)
+        here.host.start()
+        await here.settle()
+        clock.time_ms += 30_000
+        disk.room = 0
+        while not here.host.trouble:  # noqa: ASYNC110 - a thread gives no event to wait for
+            await asyncio.sleep(0.001)
+        clock.time_ms += 3_600_000
+        disk.room = 1 << 30
+        silent = []
+        while len(silent) < 200:
+            await asyncio.sleep(0.001)
+            if not here.host.durable.trouble:
+                silent.append(clock.time_ms - here.host.beat_ms)
+        await here.host.stop()
+        return silent
+
+    assert set(asyncio.run(run())) == {0}

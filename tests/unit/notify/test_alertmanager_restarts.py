@@ -8,7 +8,7 @@ import pytest
 
 from sentinel.notify.alertmanager import ForwardConfig
 from sentinel.notify.client import Response
-from tests.simulation.world import in_virtual_time
+from tests.simulation.world import START_MS, event, in_virtual_time
 
 from .test_alertmanager import Daemon
 
@@ -206,3 +206,33 @@ def test_each_alertmanager_has_a_position_of_its_own(tmp_path: Path) -> None:
 
     in_virtual_time(main())
     assert len(list(tmp_path.glob("alertmanager-*.position"))) == 2
+
+
+def test_what_goes_past_the_log_does_not_wait_for_the_engine(tmp_path: Path) -> None:
+    """The disk is full at the start: the engine is not itself again for an hour, and somebody must know."""
+
+    async def main() -> None:
+        daemon = Daemon(tmp_path)
+        daemon.replay_seconds = 3600
+        daemon.start()
+        await daemon.until(10)
+        daemon.forwarder.put(event("firing", START_MS, START_MS, alertname="Unwritable"))
+        await daemon.until(12)
+        assert daemon.fake.told() == [(10, "Unwritable", "firing")]
+        await daemon.kill()
+
+    in_virtual_time(main())
+
+
+def test_last_words_are_told_though_nobody_runs(tmp_path: Path) -> None:
+    async def main() -> None:
+        daemon = Daemon(tmp_path)
+        daemon.start()
+        await daemon.until(10)
+        forwarder = daemon.forwarder
+        await daemon.kill()
+        forwarder.put(event("firing", START_MS, START_MS, alertname="Stopped"))
+        await forwarder.last_words()
+        assert [(name, state) for _, name, state in daemon.fake.told()] == [("Stopped", "firing")]
+
+    in_virtual_time(main())

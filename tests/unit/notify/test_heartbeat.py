@@ -192,8 +192,7 @@ def test_its_url_may_come_from_a_file_that_changes(tmp_path: Path) -> None:
         ({"url": "hc.example/s3cret"}, "url must read"),
         ({"url": "http://[s3cret"}, "url must read"),
         ({"url": URL, "interval": "10ms"}, "interval must be at least 1s"),
-        ({"url": URL, "interval": "5s"}, "at most the interval, 5s"),
-        ({"url": URL, "timeout": "0"}, "timeout must be above 0"),
+        ({"url": URL, "interval": "5s", "timeout": "6s"}, "at most the interval, 5s"),
         ({"url": URL, "http_config": {"bearer_token": "s3cret", "bearer_token_file": "b"}}, "choose one of"),
     ],
 )
@@ -202,3 +201,12 @@ def test_mistakes_are_named_and_secrets_are_not(written: dict[str, Any], message
         read(**written)
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in repr(read(url=URL))
+
+
+@pytest.mark.parametrize(
+    ("written", "patience"),
+    [({}, 10_000), ({"interval": "5s"}, 5_000), ({"interval": "5s", "timeout": "2s"}, 2_000)],
+)
+def test_the_timeout_follows_the_interval(written: dict[str, str], patience: int) -> None:
+    config = msgspec.convert({"url": URL, **written}, HeartbeatConfig, dec_hook=dec_hook)
+    assert config.patience == patience

@@ -144,6 +144,18 @@ def test_what_is_not_taken_in_yet_may_be_there() -> None:
     assert answers == [(True, True), (False, True), (False, True), (False, True)]
 
 
+def test_what_was_freed_before_it_was_taken_in_takes_no_room() -> None:
+    """All of it would have one and the same digest, and a hash table is no place for that."""
+    index = SeriesIndex()
+    for number in range(40_000):
+        index.add(Labels({"__name__": "m", "i": str(number)}))
+    known, new = KnownSets(index), decoded(as_text(Labels({"__name__": "m"}), random.Random(1)))
+    index.remove(range(30_000))
+    for _ in range(3):
+        known.may_hold(new, np.zeros(1, np.int64))
+    assert len(known._table) == 10_000
+
+
 @pytest.mark.parametrize("count", [0, 1, 500, 5000])
 def test_the_hash_table_finds_what_was_put(count: int) -> None:
     table, random_ = HashTable(), np.random.default_rng(count)

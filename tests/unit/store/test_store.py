@@ -102,3 +102,17 @@ def test_a_restored_store_shows_the_same() -> None:
         ):
             assert mine.tolist() == other.tolist()
     assert copy.sources[theirs.slots()].tolist() == [2] * 5
+
+
+def test_a_restored_store_keeps_what_the_slowest_source_still_needs() -> None:
+    """Source 1 is away since second 20; what source 2 feeds is evaluated at second 80."""
+    store, copy = Store(), Store()
+    for each in (store, copy):
+        each.demand([Demand(named("m"), 5000)])
+    for at in range(20):
+        store.ingest(batch([("m|", at * 1000, 1.0)]), 1)
+    store.windows.horizon_ms, store.windows.horizons_ms = 80_000, {1: 19_000, 2: 80_000}
+    copy.restore(store.snapshot())
+    for each in (store, copy):
+        first, last = each.spans(each.selection(named("m")).slots(), 14_000, 19_000)
+        assert (last - first).tolist() == [5]

@@ -39,7 +39,7 @@ def test_a_filter_matches_whole_names(
 def test_a_filter_matches_everything_unless_told_otherwise() -> None:
     assert Filter().matches("orders") and Filter().matches("__consumer_offsets")
     assert cluster().groups.matches("__mine")
-    assert cluster().topics.matches("orders") and not cluster().topics.matches("__consumer_offsets")
+    assert cluster().topics.matches("orders") and cluster().topics.matches("__consumer_offsets")
 
 
 @pytest.mark.parametrize("pattern", ["(", "a)|(b", "*", r"(?=a)", "[", r"\1"])
@@ -96,7 +96,7 @@ clusters:
     (read,) = load_struct("sentinel.yml", text, File)[0].clusters
     assert read.interval == 5000 and read.names == ["kminion"] and read.timeout_seconds == 2.5
     assert read.groups.matches("billing-1") and not read.groups.matches("billing")
-    assert not read.topics.matches("__consumer_offsets")
+    assert read.topics.matches("__consumer_offsets")
 
 
 @pytest.mark.parametrize(
