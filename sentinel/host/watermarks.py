@@ -41,14 +41,14 @@ class SourceTime:
         self._watermarks: dict[str, int] = {}
         self._ahead: frozenset[str] = frozenset()
         self._met = self._silent = self._given = False
-        self._returning_until_ms = 0
+        self._returning_until_ms = self._silent_ms = 0
 
     def observe(self, partition: str, next_offset: int, oldest_ms: int, newest_ms: int) -> None:
         """A payload was ingested; times of its first and its newest sample, 0 if it had none."""
         self.positions[partition] = next_offset
         self.resuming_until_ms = 0
         if newest_ms and self.feed.replayable:
-            self._given = True
+            self._given = self._given or not self._silent or newest_ms >= self._silent_ms
             self._watermarks[partition] = max(newest_ms, self._watermarks.get(partition, 0))
             self.first_ms = min(oldest_ms, self.first_ms or oldest_ms)
 
@@ -99,7 +99,7 @@ class SourceTime:
             away = now_ms < self.resuming_until_ms or not feed.upstream.connected(now_ms)
             return ("disconnected", 0) if away else ("current", now_ms - feed.delay_ms)
         if not feed.upstream.connected(now_ms) or not feed.upstream.assigned:
-            self._silent = self._met
+            self._fell_silent(now_ms, self._met)
             return "disconnected", 0
         self._met = True
         unread, moving, quiet = [], [], False
@@ -112,19 +112,25 @@ class SourceTime:
             moving += unread[-1:] if heard else []
             quiet = quiet or (0 <= status.end <= read and partition not in self._ahead)
         self._align(min(moving, default=now_ms))
-        self._silent = self._silent or quiet
+        self._fell_silent(now_ms, quiet)
         if not quiet and self._returning(now_ms):
             return "disconnected", 0
         if not unread:
             return "current", now_ms - feed.delay_ms
         return "behind", min(unread) - feed.delay_ms
 
+    def _fell_silent(self, now_ms: int, silent: bool) -> None:
+        """From here on what is given counts, if it is new: it may come before the return is looked at."""
+        if silent:
+            self._silent_ms = self._silent_ms if self._silent else now_ms
+            self._silent, self._given = True, False
+
     def _returning(self, now_ms: int) -> bool:
         """Whether brokers answer again, but those who write to them may not have found back yet."""
         if self._silent:
-            self._silent = self._given = False
+            self._silent = False
             self._returning_until_ms = now_ms + RETURN_WITHIN_MS
-        elif self._given and now_ms < self._returning_until_ms:
+        if self._given and now_ms < self._returning_until_ms:
             self._given = False
             self._returning_until_ms = min(self._returning_until_ms, now_ms + SETTLE_MS)
         return now_ms < self._returning_until_ms

@@ -113,6 +113,24 @@ def test_a_disconnected_source_stands_still_and_never_goes_back() -> None:
     assert (time.condition, time.time_ms) == ("behind", NOW + 10)
 
 
+@pytest.mark.parametrize(("newest_ms", "settled"), [(NOW + 60_001, "behind"), (NOW + 10, "disconnected")])
+def test_records_that_come_with_the_return_count_if_they_are_new(newest_ms: int, settled: str) -> None:
+    """The engine may be given them before it is seen that brokers answer again."""
+    far = Far({"t/0": (5, 5)})
+    time = source(far)
+    time.observe("t/0", 5, NOW - 10, NOW - 10)
+    time.update(NOW)
+    far.up = False
+    time.update(NOW + 60_000)
+    time.update(NOW + 69_000)
+    far.up, far.heard_ms, far.ends = True, NOW + 70_000, {"t/0": (6, 9)}
+    time.observe("t/0", 6, newest_ms, newest_ms)
+    time.update(NOW + 70_000)
+    assert time.condition == "disconnected", "other producers are about to come back"
+    time.update(NOW + 70_000 + SETTLE_MS)
+    assert time.condition == settled
+
+
 @pytest.mark.parametrize("silent_ms", [6_000, 20_000])
 def test_after_a_silence_nothing_new_is_believed_to_be_the_end(silent_ms: int) -> None:
     far = Far({"t/0": (5, 5), "t/1": (5, 5)})
