@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_the_reference_is_the_codes() -> None:
     assert (ROOT / "docs/configuration.md").read_text() == reference(), (
         "run python -m sentinel.config.reference"
     )
+
+
+def test_the_metrics_are_the_codes() -> None:
+    """In a process of its own: tests here leave metrics of theirs in the registry."""
+    command = [sys.executable, "-m", "sentinel.app.metrics_reference"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert (ROOT / "docs/metrics.md").read_text() == said, "run python -m sentinel.app.metrics_reference"
 
 
 def test_the_detector_examples_load(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import msgspec
@@ -14,11 +14,12 @@ from sentinel.documents import Positions
 from sentinel.documents.wording import advice
 from sentinel.errors import ConfigError
 from sentinel.notify.client import is_http_url
+from sentinel.watch.config import ClusterConfig
 
 MAX_SOURCES = 61
 """The store marks who feeds a series with one bit per source, and one source is Sentinel itself."""
 KINDS = ("kafka", "scrape", "http")
-_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -33,7 +34,12 @@ class Problem(msgspec.Struct, frozen=True):
 def check_file(file: ConfigFile, positions: Positions) -> list[ConfigError]:
     """All mistakes in `file` itself; the files that it names are not looked at."""
     errors = []
-    sections = (_check_global(file.global_), _check_sources(file, positions), _check_named(file))
+    sections = (
+        _check_global(file.global_),
+        _check_sources(file, positions),
+        _check_names(file.clusters, "cluster"),
+        _check_alertmanagers(file),
+    )
     for problem in chain.from_iterable(sections):
         line, column = positions.of(problem.struct, *problem.where)
         errors.append(
@@ -66,27 +72,25 @@ def _check_sources(file: ConfigFile, positions: Positions) -> Iterator[Problem]:
     for source in pushed[1:]:
         message = f"only one source can take pushes, and {pushed[0].name!r} does already"
         yield Problem(source, ("http",), message)
-    names: set[str] = set()
+    yield from _check_names(file.sources, "source")
     for source in file.sources:
-        if source.name in names:
-            yield Problem(source, ("name",), f"source {source.name!r} is defined twice")
-        names.add(source.name)
-        if not _SOURCE_NAME.fullmatch(source.name):
-            hint = "letters, digits and _ . - make a name"
-            yield Problem(source, ("name",), f"not a source's name: {source.name!r}", hint)
         yield from _check_source(source, whole=positions.is_whole(source))
 
 
-def _check_named(file: ConfigFile) -> Iterator[Problem]:
-    """Clusters, and Alertmanagers that are told apart by their addresses."""
+def _check_names(named: Sequence[SourceConfig] | Sequence[ClusterConfig], what: str) -> Iterator[Problem]:
+    """Each has a name, and no other has it."""
     names: set[str] = set()
-    for cluster in file.clusters:
-        if cluster.name in names:
-            yield Problem(cluster, ("name",), f"cluster {cluster.name!r} is defined twice")
-        names.add(cluster.name)
-        if not _SOURCE_NAME.fullmatch(cluster.name):
+    for each in named:
+        if each.name in names:
+            yield Problem(each, ("name",), f"{what} {each.name!r} is defined twice")
+        names.add(each.name)
+        if not _NAME.fullmatch(each.name):
             hint = "letters, digits and _ . - make a name"
-            yield Problem(cluster, ("name",), f"not a cluster's name: {cluster.name!r}", hint)
+            yield Problem(each, ("name",), f"not a {what}'s name: {each.name!r}", hint)
+
+
+def _check_alertmanagers(file: ConfigFile) -> Iterator[Problem]:
+    """They are told apart by their addresses."""
     addresses: set[str] = set()
     for each in file.alertmanagers:
         if each.name in addresses:

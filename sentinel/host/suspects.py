@@ -18,6 +18,7 @@ import msgspec
 
 from sentinel.model import Payloads
 from sentinel.rules.context import Guard
+from sentinel.store.frames import write_synced
 from sentinel.telemetry import logger
 
 log = logger("host")
@@ -177,10 +178,8 @@ class Suspects(Guard):
             return []
 
     def _save(self) -> None:
-        aside = self._list.with_suffix(".new")
         try:
-            aside.write_bytes(msgspec.json.encode(self.all))
-            aside.replace(self._list)
+            write_synced(self._list, msgspec.json.encode(self.all).decode())
         except OSError as error:
             log.warning("suspects not kept", error=str(error))
 

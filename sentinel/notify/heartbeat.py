@@ -13,7 +13,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from prometheus_client import Counter, Gauge
@@ -22,7 +21,7 @@ from sentinel.clock import Clock
 from sentinel.model import Duration, Secret
 from sentinel.notify.auth import HttpConfig, check_http, read_secret
 from sentinel.notify.caller import Attempt, Caller
-from sentinel.notify.client import HttpClient, redact
+from sentinel.notify.client import HttpClient, is_http_url, redact
 from sentinel.telemetry import REGISTRY, logger
 
 _LOG = logger("notify")
@@ -53,7 +52,7 @@ class HeartbeatConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def __post_init__(self) -> None:
         if bool(self.url) == bool(self.url_file):
             raise ValueError("give exactly one of url and url_file")
-        if self.url and not _callable(self.url.reveal()):
+        if self.url and not is_http_url(self.url.reveal()):
             raise ValueError("url must read http://host/... or https://host/...")
         if self.interval < 1000:
             raise ValueError("interval must be at least 1s")
@@ -66,14 +65,6 @@ class HeartbeatConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def patience(self) -> Duration:
         """The time-out: ten seconds, or the interval if that is shorter, unless told otherwise."""
         return self.timeout or min(Duration(10_000), self.interval)
-
-
-def _callable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 class Heartbeat:
@@ -124,7 +115,7 @@ class Heartbeat:
             url = await read_secret(self._config.url, self._config.url_file)
         except (OSError, ValueError):
             return Attempt(0, "auth", "url_file cannot be read")
-        if not _callable(url):
+        if not is_http_url(url):
             return Attempt(
                 0, "client", "what url_file holds does not read http://host/... or https://host/..."
             )
