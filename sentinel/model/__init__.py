@@ -2,6 +2,7 @@
 
 from sentinel.model.alerts import AlertEvent, AlertState, Delivery, DeliveryReason, Notification
 from sentinel.model.columns import STALE, STALE_BITS, Bools, Floats, Int32s, Int64s, UInt8s, UInt64s
+from sentinel.model.histogram import Buckets, Histogram
 from sentinel.model.labels import Labels, Matcher, MatchOp, quote
 from sentinel.model.samples import Decoded, LabelReader, Payloads, SampleBatch, payload_of
 from sentinel.model.words import Duration, Secret
@@ -12,11 +13,13 @@ __all__ = [
     "AlertEvent",
     "AlertState",
     "Bools",
+    "Buckets",
     "Decoded",
     "Delivery",
     "DeliveryReason",
     "Duration",
     "Floats",
+    "Histogram",
     "Int32s",
     "Int64s",
     "LabelReader",

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from sentinel.model.columns import Floats, Int64s, UInt8s, UInt64s
+from sentinel.model.histogram import Histogram
 from sentinel.model.labels import Labels
 
 
@@ -83,7 +84,8 @@ class SampleBatch(msgspec.Struct, frozen=True, eq=False):
 
     `series_hash` (n x 2) hashes the raw name and label bytes and the target labels; `key` (n x 4) holds the
     spans name start, name end, labels start, labels end in `buffer`. `record` is the row in the payloads
-    that a sample came from: samples of one record stand or fall together.
+    that a sample came from: samples of one record stand or fall together. Where `value` is a box, the first
+    one stands for `histograms[0]`, and so on.
     """
 
     series_hash: UInt64s
@@ -94,6 +96,7 @@ class SampleBatch(msgspec.Struct, frozen=True, eq=False):
     record: Int64s
     read_labels: LabelReader
     target: Labels = Labels()
+    histograms: tuple[Histogram, ...] = ()
 
     def __len__(self) -> int:
         return len(self.timestamp_ms)

@@ -6,12 +6,13 @@ searches. Its order is that of fingerprints: slot numbers must not leak into res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 
 from sentinel.model import Bools, Int64s, Labels, Matcher, UInt8s, UInt64s
+from sentinel.store.label_columns import LabelColumns
 
 UNASKED = -1
 """How far back a series is read that nobody reads: only its newest sample stays."""
@@ -36,9 +37,10 @@ class Selection:
         self._index = index
         self._members: set[int] = set()
         self._sorted: Int64s | None = None
-        self._checks = tuple(
+        self.checks = tuple(
             m for m in matchers if (m.name, m.op) != ("__name__", "=") or m.value != self.name
         )
+        """What is to be asked of a series that has the right name."""
 
     def slots(self) -> Int64s:
         """Slots ordered by (fingerprint, labels); not to be written to."""
@@ -57,12 +59,17 @@ class Selection:
 
     def offer(self, slot: int, labels: Labels) -> bool:
         """A series of the right name; whether it is meant."""
-        for matcher in self._checks:
+        for matcher in self.checks:
             if not matcher.matches(labels.get(matcher.name)):
                 return False
         self._members.add(slot)
         self._changed()
         return True
+
+    def begin(self, slots: Int64s) -> None:
+        """The series that are meant already."""
+        self._members.update(slots.tolist())
+        self._changed()
 
     def withdraw(self, slots: set[int]) -> None:
         if not self._members.isdisjoint(slots):
@@ -75,6 +82,8 @@ class Selection:
 
 
 _NOBODY = Labels()
+_Pair = tuple[str, str, str]
+"""Metric name, label, value; the label is "" where only the name counts."""
 
 
 class SeriesIndex:
@@ -86,8 +95,12 @@ class SeriesIndex:
         self._slot_of: dict[Labels, int] = {}
         self._free: list[int] = []
         self._by_name: dict[str, set[int]] = {}
+        self._slots_of_name: dict[str, Int64s] = {}
+        """`_by_name` as arrays, of names that have not changed since somebody asked."""
+        self._columns = LabelColumns(self.labels)
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
-        self._by_selected_name: dict[str, list[Selection]] = {}
+        self._waiting: dict[_Pair, list[Selection]] = {}
+        """Selections by the one thing that a new series must have to be meant."""
         self._fingerprints: UInt64s = np.zeros(256, np.uint64)
         self._fingerprinted: Bools = np.zeros(256, np.bool_)
 
@@ -113,12 +126,20 @@ class SeriesIndex:
         self._slot_of[labels] = slot
         name = labels.name
         self._by_name.setdefault(name, set()).add(slot)
+        self._slots_of_name.pop(name, None)
+        self._columns.put(slot, labels)
         keep_ms = UNASKED
-        for selections in (self._by_selected_name.get(name, ()), self._by_selected_name.get("", ())):
-            for selection in selections:
-                if selection.offer(slot, labels) and selection.keep_ms > keep_ms:
-                    keep_ms = selection.keep_ms
+        for selection in self._waiting_for(name, labels):
+            if selection.offer(slot, labels) and selection.keep_ms > keep_ms:
+                keep_ms = selection.keep_ms
         return slot, keep_ms
+
+    def _waiting_for(self, name: str, labels: Labels) -> Iterator[Selection]:
+        waiting = self._waiting
+        for wanted in (name, ""):
+            yield from waiting.get((wanted, "", ""), ())
+            for label, value in labels.pairs:
+                yield from waiting.get((wanted, label, value), ())
 
     def fingerprints(self, slots: Int64s) -> UInt64s:
         """Of series that are here; each computed once, many at a time."""
@@ -140,6 +161,7 @@ class SeriesIndex:
         for slot in sorted(gone, reverse=True):
             labels = self.labels[slot]
             del self._slot_of[labels]
+            self._slots_of_name.pop(labels.name, None)
             same_name = self._by_name[labels.name]
             same_name.discard(slot)
             if not same_name:
@@ -154,21 +176,33 @@ class SeriesIndex:
         known = self._selections.get(matchers)
         if known is None:
             known = self._selections[matchers] = Selection(matchers, self)
-            self._by_selected_name.setdefault(known.name, []).append(known)
-            for slot in self._candidates(matchers):
-                known.offer(slot, self.labels[slot])
+            self._wait(known)
+            known.begin(self._columns.matching(known.checks, self._named(known.name)))
         return known
 
     def keep_only(self, wanted: set[tuple[Matcher, ...]]) -> None:
         """Forget selections that nobody asks for any more (after a reload)."""
         self._selections = {m: s for m, s in self._selections.items() if m in wanted}
-        self._by_selected_name = {}
+        self._waiting = {}
         for selection in self._selections.values():
-            self._by_selected_name.setdefault(selection.name, []).append(selection)
+            self._wait(selection)
 
-    def _candidates(self, matchers: tuple[Matcher, ...]) -> Iterable[int]:
-        name = selected_name(matchers)
-        return self._by_name.get(name, ()) if name else self._slot_of.values()
+    def _wait(self, selection: Selection) -> None:
+        """Where few others wait: of a thousand rules over one metric a new series asks only some."""
+        pairs = [(m.name, m.value) for m in selection.checks if m.op == "=" and m.value]
+        places: list[_Pair] = [(selection.name, *pair) for pair in pairs] or [(selection.name, "", "")]
+        place = min(places, key=lambda place: len(self._waiting.get(place, ())))
+        self._waiting.setdefault(place, []).append(selection)
+
+    def _named(self, name: str) -> Int64s:
+        """The slots of a metric name; of "" all."""
+        if not name:
+            return np.array(self.live(), np.int64)
+        found = self._slots_of_name.get(name)
+        if found is None:
+            members = self._by_name.get(name, ())
+            found = self._slots_of_name[name] = np.fromiter(members, np.int64, len(members))
+        return found
 
 
 def selected_name(matchers: tuple[Matcher, ...]) -> str:

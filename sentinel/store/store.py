@@ -9,7 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
+from sentinel.model.histogram import Histogram, boxed
 from sentinel.store import _kernels as kernels
+from sentinel.store.histograms import Histograms
 from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex
 from sentinel.store.lookup import HashTable, KnownSets
 from sentinel.store.windows import Windows
@@ -33,8 +35,11 @@ class Store:
     def __init__(self, *, retention_ms: int | None = None) -> None:
         self.index = SeriesIndex()
         self.windows = Windows()
+        self.histograms = Histograms()
         self.source_version = 0
         """Changes when a source starts to feed a series that it did not feed before."""
+        self._version = 0
+        self._version_of: dict[str, int] = {}
         self._retention_ms = retention_ms
         self._table = HashTable()
         self._asked: list[Selection] = []
@@ -71,6 +76,10 @@ class Store:
         """How many series are here that each source brought first, by the source's bits; 0: no source."""
         return MappingProxyType(self._created)
 
+    def stamp(self, names: Iterable[str]) -> tuple[int, ...]:
+        """As long as it is the same, so are all samples of the metrics of these names."""
+        return (self._version, *[self._version_of.get(name, 0) for name in names])
+
     @property
     def timestamp_ms(self) -> Int64s:
         return self.windows.timestamp_ms
@@ -91,6 +100,7 @@ class Store:
 
     def demand(self, demands: Iterable[Demand]) -> None:
         """What is read from now on. Windows of series already here are resized for what comes."""
+        self._version += 1
         for selection in self._asked:
             selection.keep_ms = UNASKED
         self._asked = []
@@ -117,10 +127,25 @@ class Store:
         missing = np.flatnonzero(slots < 0)
         for start in range(0, len(missing), _AT_ONCE):
             self._resolve(batch, slots, missing[start : start + _AT_ONCE], source_mask, series_limit)
-        return slots, self.write(slots, batch.timestamp_ms, batch.value, source_mask)
+        value = batch.value
+        if batch.histograms:
+            value = value.copy()
+            value[boxed(value)] = self.histograms.box(batch.histograms)
+        return slots, self.write(slots, batch.timestamp_ms, value, source_mask)
 
-    def write(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> Int64s:
-        """Store rows whose slots are known (-1: refused for the series limit); counts by outcome."""
+    def write(
+        self,
+        slots: Int64s,
+        timestamp_ms: Int64s,
+        value: Floats,
+        source_mask: int,
+        names: Iterable[str] | None = None,
+    ) -> Int64s:
+        """Store rows whose slots are known (-1: refused for the series limit); counts by outcome.
+
+        Whoever knows the metric names of all rows says them: what else has been computed stays valid.
+        """
+        self._changed(names)
         fed = slots[slots >= 0]
         if ((self.windows.meta[fed, kernels.SOURCES] & source_mask) != source_mask).any():
             self.source_version += 1
@@ -162,10 +187,16 @@ class Store:
         self.write(rows, np.array(timestamp_ms, np.int64), np.array(value, np.float64), 0)
         return slot
 
-    def end(self, series: Iterable[Labels], at_ms: int) -> None:
+    def end(self, series: Iterable[Labels], at_ms: int, names: Iterable[str] | None = None) -> None:
         """These series yield nothing after `at_ms` until a new sample comes (staleness markers)."""
+        self._changed(names)
         slots = np.array([slot for slot in map(self.find, sorted(series)) if slot >= 0], np.int64)
         self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
+
+    def sweep_histograms(self) -> None:
+        """Forget histograms that no window holds any more; boxes outside of the windows end with it."""
+        slots = np.array(self.index.live(), np.int64)
+        self.histograms.sweep([self.windows.export(slots)[2]])
 
     def expire(self, held: int = 0) -> int:
         """Forget series that have been silent beyond their window; returns how many.
@@ -182,6 +213,7 @@ class Store:
         silent = (meta[:, kernels.LAST] < now_ms - reach) & ((meta[:, kernels.SOURCES] & held) == 0)
         gone = live[silent | (meta[:, kernels.COUNT] == 0)]
         if len(gone):
+            self._version += 1
             self._table.forget(gone)
             if self._known is not None:
                 self._known.forget(gone)
@@ -206,6 +238,7 @@ class Store:
             "count": count,
             "timestamp_ms": timestamp_ms,
             "value": value,
+            "histograms": [each.dump() for each in self.histograms.unbox(value[boxed(value)])],
             "horizon_ms": self.windows.horizon_ms,
             "horizons_ms": list(self.windows.horizons_ms.items()),
         }
@@ -219,12 +252,20 @@ class Store:
         for mask in np.unique(masks).tolist():
             mine = np.flatnonzero(masks == mask)
             slots[mine] = self.slots([series[row] for row in mine.tolist()], mask)
-        rows = np.repeat(slots, state["count"])
-        self.windows.append(rows, state["timestamp_ms"], state["value"], 0)
+        rows, value = np.repeat(slots, state["count"]), state["value"].copy()
+        value[boxed(value)] = self.histograms.box(map(Histogram.load, state.get("histograms", ())))
+        self.windows.append(rows, state["timestamp_ms"], value, 0)
         if len(slots):
             self.windows.meta[slots, kernels.SOURCES] = state["sources"]
             self.windows.meta[slots, kernels.LAST] = state["last"]
         self.source_version += 1
+
+    def _changed(self, names: Iterable[str] | None) -> None:
+        if names is None:
+            self._version += 1
+            return
+        for name in names:
+            self._version_of[name] = self._version_of.get(name, 0) + 1
 
     def _resolve(
         self, batch: SampleBatch, slots: Int64s, missing: Int64s, source_mask: int, series_limit: int

@@ -1,0 +1,63 @@
+"""Where native histograms lie that samples refer to by their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from sentinel.model import Floats, Int64s
+from sentinel.model.histogram import BOX_BITS, Histogram, boxed
+
+_NUMBER = np.uint64(0xFFFF_FFFF)
+
+
+class Histograms:
+    """Histograms by the number in their box. What no sample refers to any more is swept out now and then."""
+
+    def __init__(self) -> None:
+        self._of: list[Histogram | None] = []
+        self._free: list[int] = []
+        self._sweep_at = 4096
+
+    def __len__(self) -> int:
+        return len(self._of) - len(self._free)
+
+    def box(self, histograms: Iterable[Histogram]) -> Floats:
+        """A column that stands for these histograms."""
+        numbers = []
+        for histogram in histograms:
+            if self._free:
+                number = self._free.pop()
+                self._of[number] = histogram
+            else:
+                number = len(self._of)
+                self._of.append(histogram)
+            numbers.append(number)
+        return (np.array(numbers, np.uint64) | np.uint64(BOX_BITS)).view(np.float64)
+
+    def unbox(self, values: Floats) -> list[Histogram]:
+        """The histograms that a column of boxes stands for."""
+        numbers: Int64s = (np.ascontiguousarray(values).view(np.uint64) & _NUMBER).astype(np.int64)
+        found = []
+        for number in numbers.tolist():
+            histogram = self._of[number]
+            assert histogram is not None, "a box outlived its histogram"
+            found.append(histogram)
+        return found
+
+    @property
+    def wants_sweep(self) -> bool:
+        """Whether so many have come since the last sweep that another one pays."""
+        return len(self) > self._sweep_at
+
+    def sweep(self, columns: Iterable[Floats]) -> None:
+        """Forget every histogram that no box in these columns refers to."""
+        alive = np.zeros(len(self._of), np.bool_)
+        for values in columns:
+            found = values[boxed(values)]
+            alive[(found.view(np.uint64) & _NUMBER).astype(np.int64)] = True
+        self._free = np.flatnonzero(~alive).tolist()
+        for number in self._free:
+            self._of[number] = None
+        self._sweep_at = max(4096, 2 * len(self))
