@@ -14,9 +14,11 @@ from sentinel.promql.values import Matrix, Scalar, String, Value, Vector
 
 if TYPE_CHECKING:
     from sentinel.promql.evaluate import Evaluator
+    from sentinel.promql.moment import Budget
     from sentinel.promql.plan import Query
 
 __all__ = [
+    "Budget",
     "Evaluator",
     "Expr",
     "Matrix",
@@ -35,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from sentinel.promql.evaluate import Evaluator
 
         return Evaluator
+    if name == "Budget":
+        from sentinel.promql.moment import Budget
+
+        return Budget
     if name == "Query":
         from sentinel.promql.plan import Query
 

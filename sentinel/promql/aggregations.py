@@ -5,15 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Bools, Floats, Int64s
+from sentinel.model import Bools, Floats, Histogram, Int64s
+from sentinel.model.histogram import boxed
 from sentinel.promql import ast
+from sentinel.promql.histograms import IncompatibleError, mean, total
 from sentinel.promql.labelsets import LabelSets, Transform
 from sentinel.promql.moment import Invocation
+from sentinel.promql.native import (
+    MIXED,
+    MIXED_SCHEMAS,
+    as_value,
+    floats_of,
+    metric_of,
+    note_combined,
+    value_text,
+)
 from sentinel.promql.steps import number_groups
 from sentinel.promql.syntax.literals import is_label_name, quoted
 from sentinel.promql.syntax.printer import number
@@ -39,8 +51,19 @@ def aggregate(invocation: Invocation, node: ast.Aggregation, vector: Vector, par
     figure = param.value if isinstance(param, Scalar) else 0.0
     if node.op in ("topk", "bottomk", "limitk"):
         _require_count(figure)
+    if node.op == "limit_ratio" and math.isnan(figure):
+        raise QueryError("Ratio value is NaN", kind="execution")
     if node.op == "quantile":
         warn_of_quantile(invocation, figure, node.param)
+    if invocation.run.native:
+        if node.op in ("sum", "avg"):
+            return _of_both_kinds(invocation, node, vector)
+        if node.op not in _OF_ANY:
+            vector = _floats_alone(invocation, node, vector)
+    return _aggregate(invocation, node, vector, figure)
+
+
+def _aggregate(invocation: Invocation, node: ast.Aggregation, vector: Vector, figure: float) -> Vector:
     if not len(vector):
         return no_series()
     groups = group_rows(invocation.sets, grouping(invocation, node), vector.ids)
@@ -50,6 +73,53 @@ def aggregate(invocation: Invocation, node: ast.Aggregation, vector: Vector, par
         _quantiles(vector.values, groups, figure) if node.op == "quantile" else _fold(node.op, vector, groups)
     )
     return Vector(groups.ids, values, dropped(vector, groups))
+
+
+_OF_ANY: Final = ("count", "group", "limitk", "limit_ratio")
+"""Aggregations to which histograms and floats are the same."""
+
+
+def _floats_alone(invocation: Invocation, node: ast.Aggregation, vector: Vector) -> Vector:
+    floats = floats_of(vector)
+    if len(floats) < len(vector):
+        place = node if node.op in _PICK else node.expr
+        invocation.inform(f"ignored histogram in {node.op} aggregation", place)
+    return floats
+
+
+def _of_both_kinds(invocation: Invocation, node: ast.Aggregation, vector: Vector) -> Vector:
+    """Sum or mean of each group of floats, or of histograms; a group that has both has none."""
+    marks = boxed(vector.values)
+    if not marks.any():
+        return _aggregate(invocation, node, vector, 0.0)
+    groups = group_rows(invocation.sets, grouping(invocation, node), vector.ids)
+    counts = np.bincount(groups.of_row, minlength=len(groups))
+    histograms = np.bincount(groups.of_row[marks], minlength=len(groups))
+    if ((histograms > 0) & (histograms < counts)).any():
+        invocation.warn(f"{MIXED} aggregation", node.expr)
+    values, kept = np.zeros(len(groups)), histograms == 0
+    floats = Groups(groups.of_row[~marks], groups.ids)
+    values[kept] = _fold(node.op, vector.take(~marks), floats)[kept]
+    for group in np.flatnonzero(histograms == counts).tolist():
+        folded = _total_of(invocation, node.op, vector.take(groups.of_row == group))
+        if folded is not None:
+            values[group], kept[group] = as_value(invocation, folded), True
+    marked = dropped(vector, groups)
+    return Vector(groups.ids, values, marked).take(kept)
+
+
+def _total_of(invocation: Invocation, op: str, vector: Vector) -> Histogram | None:
+    """The sum or mean of a group of histograms, with what is to be noted of it; None if they do not fit."""
+    histograms = invocation.run.histograms.unbox(vector.values)
+    try:
+        folded = (mean if op == "avg" else total)(histograms)
+    except IncompatibleError:
+        custom = [histogram.is_custom for histogram in histograms]
+        row = custom.index(not custom[0])
+        invocation.warn(f"{MIXED_SCHEMAS} {metric_of(invocation, vector, row)}", invocation.args[0])
+        return None
+    note_combined(invocation, folded.collision, folded.reconciled, "aggregation")
+    return folded.histogram
 
 
 def grouping(invocation: Invocation, node: ast.Aggregation) -> Transform:
@@ -166,8 +236,6 @@ def _limited(vector: Vector, groups: Groups, figure: float) -> Int64s:
 def _sampled(vector: Vector, figure: float, invocation: Invocation) -> Int64s:
     """Rows whose fingerprint falls into a share of all fingerprints; a negative share takes the others."""
     param = getattr(invocation.node, "param", invocation.node)
-    if math.isnan(figure):
-        raise QueryError("Ratio value is NaN", kind="execution")
     share = min(1.0, max(-1.0, figure))
     if share != figure:
         text = f"got {go_float(figure)}, capping to {go_float(share)}"
@@ -192,9 +260,9 @@ def _count_values(invocation: Invocation, node: ast.Aggregation, vector: Vector,
     kept = ast.Aggregation(
         node.op, node.expr, None, (*node.labels, *(() if node.without else (label,))), node.without
     )
-    transform = grouping(invocation, kept)
+    transform, texts = grouping(invocation, kept), partial(value_text, invocation)
     for id, value in zip(vector.ids.tolist(), vector.values.tolist(), strict=True):
-        valued = sets.intern(sets[id].with_({label: number(value)}))
+        valued = sets.intern(sets[id].with_({label: texts(value)}))
         group = int(transform(np.array([valued]))[0])
         counts[group] = counts.get(group, 0) + 1
     ids = np.array(sorted(counts, key=lambda id: sets[id].fingerprint), np.int64)

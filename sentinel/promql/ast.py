@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from sentinel.model import Matcher
 
@@ -14,7 +14,12 @@ Kind = Literal["scalar", "instant vector", "range vector", "string"]
 At = int | Literal["start", "end"] | None
 """The `@` modifier: a time in ms, an end of the query's time range, or none."""
 
+Extended = Literal["", "anchored", "smoothed"]
+"""How a selector treats the borders of its range."""
+
 COMPARISONS: Final = frozenset(("==", "!=", ">", "<", ">=", "<="))
+TRIMS: Final = frozenset(("</", ">/"))
+"""Operators that cut the observations above or below a bound off a native histogram."""
 SET_OPERATORS: Final = frozenset(("and", "or", "unless"))
 PARAMETRIC: Final = frozenset(("topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"))
 AGGREGATORS: Final = PARAMETRIC | {"sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"}
@@ -56,12 +61,17 @@ class Text(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Selector(Expr):
-    """`name{matchers} @ at offset offset_ms`; `matchers` hold the name too."""
+    """`name{matchers} extended @ at offset offset_ms`; `matchers` hold the name too, as the last.
+
+    `offset_expr` is an offset written as a computation (see `Range`).
+    """
 
     name: str
     matchers: tuple[Matcher, ...]
     offset_ms: int = 0
     at: At = None
+    extended: Extended = ""
+    offset_expr: Expr | None = None
 
     @property
     def kind(self) -> Kind:
@@ -70,10 +80,16 @@ class Selector(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Range(Expr):
-    """`selector[range_ms]`; `@` and `offset` are kept in the selector."""
+    """`selector[range_ms]`; `@`, `offset` and `anchored` are kept in the selector.
+
+    A range written as a computation, `[2 * step()]`, is in `range_expr` too: a tree of numbers, parentheses,
+    arithmetic and the calls `step`, `range`, `min_of` and `max_of`, in seconds. Then `range_ms` is its value
+    if that is the same for every query, else 0; `durations.resolved` computes it for one query.
+    """
 
     selector: Selector
     range_ms: int
+    range_expr: Expr | None = None
 
     @property
     def kind(self) -> Kind:
@@ -85,13 +101,16 @@ class Range(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Subquery(Expr):
-    """`expr[range_ms:step_ms]`; a step of 0 stands for the evaluator's default."""
+    """`expr[range_ms:step_ms]`; step 0 is the evaluator's default. For `..._expr` see `Range`."""
 
     expr: Expr
     range_ms: int
     step_ms: int = 0
     offset_ms: int = 0
     at: At = None
+    range_expr: Expr | None = None
+    step_expr: Expr | None = None
+    offset_expr: Expr | None = None
 
     @property
     def kind(self) -> Kind:
@@ -144,6 +163,9 @@ class Matching:
     group: Literal["", "left", "right"] = ""
     """Which side may have many elements per match; empty: neither."""
     include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    """What stands for an element of the left side that a match lacks; None: there is no result then."""
+    fill_right: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +178,8 @@ class Binary(Expr):
 
     @property
     def kind(self) -> Kind:
-        return "scalar" if self.left.kind == self.right.kind == "scalar" else "instant vector"
+        # The right side first: chains are deep on the left.
+        return "scalar" if self.right.kind == "scalar" == self.left.kind else "instant vector"
 
     def children(self) -> Iterator[Expr]:
         yield self.left
@@ -189,10 +212,39 @@ class Paren(Expr):
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
-    """The node and everything below it, parents first."""
-    yield expr
-    for child in expr.children():
-        yield from walk(child)
+    """The node and everything below it, parents first. Computed durations are no part of it."""
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(tuple(node.children())))
+
+
+_PARTS: Final[dict[type[Expr], tuple[str, ...]]] = {
+    Range: ("selector",),
+    Subquery: ("expr",),
+    Aggregation: ("param", "expr"),
+    Binary: ("left", "right"),
+    Unary: ("expr",),
+    Paren: ("expr",),
+}
+
+
+def rebuilt(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The tree with each node, children first, replaced by what `change` makes of it.
+
+    Where it gives back what it was given, the tree's own objects stay.
+    """
+    changed: dict[str, Any] = {}
+    if isinstance(expr, Call):
+        args = tuple([rebuilt(arg, change) for arg in expr.args])
+        if any(new is not old for new, old in zip(args, expr.args, strict=True)):
+            changed["args"] = args
+    for part in _PARTS.get(type(expr), ()):
+        old = getattr(expr, part)
+        if old is not None and (new := rebuilt(old, change)) is not old:
+            changed[part] = new
+    return change(replace(expr, **changed) if changed else expr)
 
 
 def bare(expr: Expr) -> Expr:

@@ -9,9 +9,11 @@ import numpy as np
 
 from sentinel.errors import QueryError
 from sentinel.model import Bools, Floats, Int64s, Labels
+from sentinel.model.histogram import boxed
 from sentinel.promql import ast
 from sentinel.promql.labelsets import METADATA, LabelSets, Transform
-from sentinel.promql.moment import Run
+from sentinel.promql.moment import Invocation, Run
+from sentinel.promql.native_binary import TRIMS, of_histograms
 from sentinel.promql.syntax.printer import series_text
 from sentinel.promql.values import Scalar, Value, Vector, no_series
 
@@ -29,26 +31,50 @@ _COMPUTE: Final[dict[str, Callable[..., Any]]] = {
     "<": np.less,
     ">=": np.greater_equal,
     "<=": np.less_equal,
+    "</": lambda left, right: np.full(np.broadcast(left, right).shape, np.nan),
+    ">/": lambda left, right: np.full(np.broadcast(left, right).shape, np.nan),
 }
 
 
-def binary(run: Run, node: ast.Binary, left: Value, right: Value) -> Value:
+def binary(invocation: Invocation, node: ast.Binary, left: Value, right: Value) -> Value:
     """The value of an operator over two evaluated operands."""
+    run = invocation.run
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         return Scalar(float(_COMPUTE[node.op](np.float64(left.value), np.float64(right.value))))
     if isinstance(left, Vector) and isinstance(right, Vector):
         if node.op in ast.SET_OPERATORS:
             return _set_operation(run, node, left, right)
-        return _matched(run, node, left, right)
+        return _matched(invocation, node, left, right)
     if isinstance(left, Vector) and isinstance(right, Scalar):
-        return _with_scalar(run, node, left, _COMPUTE[node.op](left.values, right.value))
+        return _with_scalar(invocation, node, left, left.values, np.float64(right.value))
     assert isinstance(left, Scalar) and isinstance(right, Vector)
-    return _with_scalar(run, node, right, _COMPUTE[node.op](left.value, right.values))
+    return _with_scalar(invocation, node, right, np.float64(left.value), right.values)
 
 
-def _with_scalar(run: Run, node: ast.Binary, vector: Vector, computed: Floats | Bools) -> Vector:
+def _compute(
+    invocation: Invocation, op: str, left: Floats | np.float64, right: Floats | np.float64
+) -> tuple[Any, Bools | None]:
+    """(values, or the truth of a comparison; by row whether there is one); None: all are there."""
+    computed = _COMPUTE[op](left, right)
+    if op in TRIMS or (invocation.run.native and (boxed(left).any() or boxed(right).any())):
+        columns = (np.broadcast_to(left, computed.shape), np.broadcast_to(right, computed.shape))
+        return of_histograms(invocation, op, columns, computed)
+    return computed, None
+
+
+def _with_scalar(
+    invocation: Invocation,
+    node: ast.Binary,
+    vector: Vector,
+    left: Floats | np.float64,
+    right: Floats | np.float64,
+) -> Vector:
+    computed, known = _compute(invocation, node.op, left, right)
+    if known is not None:
+        vector, computed = vector.take(known), computed[known]
     if node.op not in ast.COMPARISONS or node.return_bool:
-        return run.renamed(vector.with_values(computed.astype(np.float64, copy=False)))
+        result = vector.with_values(computed.astype(np.float64, copy=False))
+        return result if node.op in TRIMS else invocation.run.renamed(result)
     return vector.take(computed.astype(np.bool_, copy=False))
 
 
@@ -70,14 +96,19 @@ def _set_operation(run: Run, node: ast.Binary, left: Vector, right: Vector) -> V
         return left.take(_member(run.sets, left_signs, right_signs))
     if node.op == "unless":
         return left.take(~_member(run.sets, left_signs, right_signs))
-    added = right.take(~_member(run.sets, right_signs, left_signs))
-    marks = None
-    if left.drop_name is not None or added.drop_name is not None:
-        marks = np.concatenate([_marks(left), _marks(added)])
-    both = Vector(np.concatenate([left.ids, added.ids]), np.concatenate([left.values, added.values]), marks)
+    both = _joined(left, right.take(~_member(run.sets, right_signs, left_signs)))
     if not run.delayed_name_removal:
         run.sets.require_distinct(both.ids)
     return both
+
+
+def _joined(first: Vector, second: Vector) -> Vector:
+    """The rows of both."""
+    marks = None
+    if first.drop_name is not None or second.drop_name is not None:
+        marks = np.concatenate([_marks(first), _marks(second)])
+    ids = np.concatenate([first.ids, second.ids])
+    return Vector(ids, np.concatenate([first.values, second.values]), marks)
 
 
 def _marks(vector: Vector) -> Bools:
@@ -98,18 +129,17 @@ def _position(sets: LabelSets, ids: Int64s, among: Int64s) -> Int64s:
     return found
 
 
-def _matched(run: Run, node: ast.Binary, left: Vector, right: Vector) -> Vector:
+def _matched(invocation: Invocation, node: ast.Binary, left: Vector, right: Vector) -> Vector:
     """Every element of the many side (the left one unless `group_right`) with its match on the other."""
-    if not len(left) or not len(right):
+    run, matching = invocation.run, node.matching
+    sides, fills = (left, right), (matching.fill_left, matching.fill_right)
+    if not all(map(len, sides)) and fills == (None, None):
         return no_series()
-    many, one = (right, left) if node.matching.group == "right" else (left, right)
-    sign = signature(run.sets, node.matching)
-    signs = sign(one.ids)
-    _require_unique(run, node, one, signs)
-    where = _position(run.sets, sign(many.ids), signs)
-    rows = np.flatnonzero(where >= 0)
-    many, one = many.take(rows), one.take(where[rows])
-    left, right = (one, many) if node.matching.group == "right" else (many, one)
+    turn = -1 if matching.group == "right" else 1
+    many, one = sides[::turn]
+    sign = signature(run.sets, matching)
+    many, one = _paired(run, node, (many, one), fills)
+    left, right = (many, one)[::turn]
     if not node.matching.group and run.sets.duplicate(sign(many.ids)) >= 0:
         explicit = "many-to-one matching must be explicit (group_left/group_right)"
         raise QueryError(f"multiple matches for labels: {explicit}", kind="execution")
@@ -117,11 +147,44 @@ def _matched(run: Run, node: ast.Binary, left: Vector, right: Vector) -> Vector:
     if node.matching.group and run.sets.duplicate(ids) >= 0:
         message = "multiple matches for labels: grouping labels must ensure unique matches"
         raise QueryError(message, kind="execution")
-    return _computed(run, node, ids, left, right)
+    return _computed(invocation, node, ids, left, right)
 
 
-def _computed(run: Run, node: ast.Binary, ids: Int64s, left: Vector, right: Vector) -> Vector:
-    computed = _COMPUTE[node.op](left.values, right.values)
+def _paired(
+    run: Run, node: ast.Binary, sides: tuple[Vector, ...], fills: tuple[float | None, ...]
+) -> tuple[Vector, Vector]:
+    """Rows of the many side and those of the one side that match them, row by row.
+
+    What has no match is left out, or stands beside an element with a `fill`: `fill_left` stands for the many
+    side even where that is the right one, as Prometheus has it.
+    """
+    many, one = sides
+    sign = signature(run.sets, node.matching)
+    many_signs, one_signs = sign(many.ids), sign(one.ids)
+    _require_unique(run, node, one, one_signs)
+    where = _position(run.sets, many_signs, one_signs)
+    found = np.flatnonzero(where >= 0)
+    pairs = many.take(found), one.take(where[found])
+    if fills[1] is not None:
+        lonely = where < 0
+        filled = _filled(many_signs[lonely], fills[1])
+        pairs = _joined(pairs[0], many.take(lonely)), _joined(pairs[1], filled)
+    if fills[0] is not None:
+        over = ~_member(run.sets, one_signs, many_signs)
+        pairs = _joined(pairs[0], _filled(one_signs[over], fills[0])), _joined(pairs[1], one.take(over))
+    return pairs
+
+
+def _filled(signs: Int64s, value: float) -> Vector:
+    """Elements that have nothing but what they are matched by."""
+    return Vector(signs, np.full(len(signs), value))
+
+
+def _computed(invocation: Invocation, node: ast.Binary, ids: Int64s, left: Vector, right: Vector) -> Vector:
+    run = invocation.run
+    computed, known = _compute(invocation, node.op, left.values, right.values)
+    if known is not None:
+        ids, computed, left, right = ids[known], computed[known], left.take(known), right.take(known)
     if node.op not in ast.COMPARISONS:
         return Vector(ids, computed)
     if node.return_bool:

@@ -10,22 +10,29 @@ import numpy as np
 
 from sentinel.errors import QueryError
 from sentinel.model import Labels
-from sentinel.promql import ast
+from sentinel.model.histogram import boxed
+from sentinel.promql import ast, smoothed
 from sentinel.promql.aggregations import aggregate
 from sentinel.promql.binary import binary
-from sentinel.promql.functions import FUNCTIONS
+from sentinel.promql.durations import resolved
+from sentinel.promql.functions import FUNCTIONS, extended
+from sentinel.promql.functions.info import with_info_selectors
 from sentinel.promql.labelsets import LabelSets
-from sentinel.promql.moment import Invocation, Moment, Run
-from sentinel.promql.plan import Query, demands
+from sentinel.promql.moment import Budget, Invocation, Moment, Run
+from sentinel.promql.native import scaled, without_histograms
+from sentinel.promql.native_hints import counted, detected, unknown
+from sentinel.promql.plan import Query, Shared, demands, is_computed
 from sentinel.promql.sources import Sources
 from sentinel.promql.steps import gather, merged
 from sentinel.promql.syntax.parser import parse
 from sentinel.promql.syntax.printer import to_text
 from sentinel.promql.values import Matrix, Scalar, String, Value, Vector
 from sentinel.promql.windows import without_stale
+from sentinel.store.histograms import Histograms
 from sentinel.store.store import Store
 
 _SPARE_IDS: Final = 1 << 16
+_RUNS_BETWEEN_LOOKS: Final = 256
 
 
 class Evaluator:
@@ -40,43 +47,65 @@ class Evaluator:
         store: Store,
         *,
         lookback_ms: int = 300_000,
-        max_samples: int = 50_000_000,
+        budget: Budget | None = None,
         delayed_name_removal: bool = False,
         subquery_step_ms: int = 60_000,
     ) -> None:
-        self.generation = 0
+        self.generation = self._runs = 0
         self._store = store
-        self._lookback_ms, self._max_samples = lookback_ms, max_samples
+        self._lookback_ms, self._budget = lookback_ms, budget or Budget()
         self._delayed_name_removal, self._subquery_step_ms = delayed_name_removal, subquery_step_ms
         self._begin()
 
-    def prepare(self, expr: ast.Expr | str) -> Query:
-        """Resolves what a query reads. Raises QueryError if a text does not parse."""
+    def prepare(self, expr: ast.Expr | str, lookback_ms: int | None = None) -> Query:
+        """Resolves what a query reads. Raises QueryError if a text does not parse.
+
+        `lookback_ms` is how old a sample a selector still takes, if it is not to be as usual.
+        """
         tree = parse(expr) if isinstance(expr, str) else expr
         text = expr if isinstance(expr, str) else to_text(expr)
-        asked = demands(tree, self._lookback_ms)
+        extended.check(tree)
+        lookback_ms = self._lookback_ms if lookback_ms is None else lookback_ms
+        tree = with_info_selectors(tree)
+        asked = demands(_in_ms(tree), lookback_ms)
         chosen = {demand.matchers: self._store.selection(demand.matchers) for demand in asked}
-        return Query(tree, text, asked, tuple(chosen.values()), by_matchers=chosen)
+        selections, computed = tuple(chosen.values()), is_computed(tree)
+        return Query(tree, text, asked, selections, lookback_ms, computed, by_matchers=chosen)
 
-    def instant(self, query: Query, at_ms: int) -> Value:
-        """The query's value at one time, in a deterministic order. Raises QueryError of kind `execution`."""
-        run = self._run(query, at_ms, at_ms, 1)
+    @property
+    def histograms(self) -> Histograms:
+        """What boxes in results stand for; a result's boxes are valid until the next query."""
+        return self._store.histograms
+
+    def instant(self, query: Query, at_ms: int, budget: Budget | None = None) -> Value:
+        """The query's value at one time, in a deterministic order.
+
+        Raises QueryError of kind `execution`, or of kind `timeout` once the budget's time is over.
+        """
+        run = self._run(query, (at_ms, at_ms, 0), budget)
         with np.errstate(all="ignore"):
-            value = self._value(Moment(run, at_ms), query.expr)
+            value = self._value(Moment(run, at_ms), run.expr)
             if isinstance(value, Vector):
                 ids = run.named(value.ids, value.drop_name)
                 self._sets.require_distinct(ids)
                 return replace(value, ids=ids, drop_name=None)
-            return self._final(run, value) if isinstance(value, Matrix) else value
+            if isinstance(value, Matrix):
+                kind = extended.extension(query.expr)
+                if kind:
+                    value = smoothed.with_ends(Invocation(Moment(run, at_ms), query.expr), value, kind)
+                return self._final(run, value)
+            return value
 
-    def range(self, query: Query, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
-        """The query's value at every step from start to end. Raises QueryError of kind `execution`."""
+    def range(
+        self, query: Query, start_ms: int, end_ms: int, step_ms: int, budget: Budget | None = None
+    ) -> Matrix:
+        """The query's value at every step from start to end. Raises as `instant`."""
         if query.expr.kind not in ("scalar", "instant vector"):
             message = "invalid expression type {} for range query, must be Scalar or instant Vector"
             raise QueryError(message.format(f'"{query.expr.kind}"'))
-        run = self._run(query, start_ms, end_ms, step_ms)
+        run = self._run(query, (start_ms, end_ms, step_ms), budget)
         with np.errstate(all="ignore"):
-            return self._final(run, self._steps(run, query.expr, start_ms, end_ms, step_ms))
+            return self._final(run, self._steps(run, run.expr, start_ms, end_ms, step_ms))
 
     def labels(self, id: int) -> Labels:
         return self._sets[id]
@@ -87,21 +116,47 @@ class Evaluator:
     def _begin(self) -> None:
         self._sets = LabelSets()
         self._sources = Sources(self._store, self._sets)
+        self._known: dict[Shared, tuple[tuple[int, ...], Value]] = {}
+        self._known_ms = 0
+        """When the values in `_known` hold."""
         self.generation += 1
 
-    def _run(self, query: Query, start_ms: int, end_ms: int, step_ms: int) -> Run:
-        # A series alive has its own id and at most one for each memoised change of labels.
-        wanted = len(self._sources) * (1 + self._sets.transforms())
-        if len(self._sets) > 2 * wanted + _SPARE_IDS:
+    def _run(self, query: Query, times: tuple[int, int, int], budget: Budget | None) -> Run:
+        """A run over (start, end, step)."""
+        self._runs += 1
+        if self._runs % _RUNS_BETWEEN_LOOKS == 0 and self._is_outgrown():
             self._begin()
+        if self._store.histograms.wants_sweep:
+            self._store.sweep_histograms()
+            self._known = {}
         query.warnings, query.infos = [], []
+        start_ms, end_ms, step_ms = times
+        if query.computed:
+            expr = resolved(query.expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
+        else:
+            expr = query.expr
         return Run(
-            query, self._sets, start_ms, end_ms, step_ms, self._max_samples, self._delayed_name_removal
+            query,
+            expr,
+            self._sets,
+            self._store.histograms,
+            *times,
+            budget or self._budget,
+            self._delayed_name_removal,
+            frozenset(counted(expr)) if len(self._store.histograms) else frozenset(),
         )
 
+    def _is_outgrown(self) -> bool:
+        """A series alive has its own id and at most one for each memoised change of labels."""
+        wanted = len(self._sources) * (1 + self._sets.transforms())
+        return len(self._sets) > 2 * wanted + _SPARE_IDS
+
     def _final(self, run: Run, matrix: Matrix) -> Matrix:
+        """The matrix with the names it ends with, sorted by labels."""
         ids = run.named(matrix.ids, matrix.drop_name)
-        return merged(self._sets, replace(matrix, ids=ids, drop_name=None))
+        matrix = merged(self._sets, replace(matrix, ids=ids, drop_name=None))
+        order = sorted(range(len(matrix)), key=lambda row: self._sets[int(matrix.ids[row])])
+        return matrix.take(np.array(order, np.int64))
 
     def _steps(self, run: Run, expr: ast.Expr, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         steps = []
@@ -115,7 +170,18 @@ class Evaluator:
 
     def _value(self, moment: Moment, node: ast.Expr) -> Value:
         compute = cast(Callable[[Evaluator, Moment, Any], Value], _NODES[type(node)])
-        return compute(self, moment, node)
+        shared = moment.run.query.shared.get(id(node))
+        if shared is None or moment.at_ms != moment.run.end_ms or moment.at_ms != moment.run.start_ms:
+            return compute(self, moment, node)
+        stamp = self._store.stamp(shared.names)
+        known = self._known.get(shared)
+        if known is not None and known[0] == stamp and self._known_ms == moment.at_ms:
+            return known[1]
+        if self._known_ms != moment.at_ms:
+            self._known_ms, self._known = moment.at_ms, {}
+        value = compute(self, moment, node)
+        self._known[shared] = (stamp, value)
+        return value
 
     def _number(self, moment: Moment, node: ast.Number) -> Scalar:
         return Scalar(node.value)
@@ -127,25 +193,40 @@ class Evaluator:
         return self._value(moment, node.expr)
 
     def _selector(self, moment: Moment, node: ast.Selector) -> Vector:
+        if node.extended:
+            invocation, at_ms = Invocation(moment, node), moment.time_of(node)
+            return smoothed.at(invocation, self._range(moment, ast.Range(node, 0)), at_ms)
         rows = self._sources.resolve(moment.run.query.by_matchers[node.matchers])
         present, values, timestamp_ms = self._store.latest(
-            rows.slots, moment.time_of(node), self._lookback_ms
+            rows.slots, moment.time_of(node), moment.run.query.lookback_ms
         )
         ids, where = rows.ids, rows.where
         if not present.all():
             shown = present[where]
             ids, where = ids[shown], where[shown]
         moment.run.spend(len(ids))
-        return Vector(ids, values[where], timestamp_ms=timestamp_ms[where])
+        vector = Vector(ids, values[where], timestamp_ms=timestamp_ms[where])
+        return self._with_hints(moment, node, vector) if id(node) in moment.run.counted else vector
+
+    def _with_hints(self, moment: Moment, node: ast.Selector, vector: Vector) -> Vector:
+        """The same samples, seen as the last of those before them."""
+        marks = boxed(vector.values)
+        if marks.any():
+            matrix = detected(moment.run, self._range(moment, ast.Range(node, moment.run.query.lookback_ms)))
+            last = dict(zip(matrix.ids.tolist(), matrix.value[matrix.last - 1].tolist(), strict=True))
+            vector.values[marks] = [last[id] for id in vector.ids[marks].tolist()]
+        return vector
 
     def _range(self, moment: Moment, node: ast.Range) -> Matrix:
         store, rows = self._store, self._sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
-        first, last = store.spans(rows.slots, start_ms, end_ms)
+        before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)
+        first, last = store.spans(rows.slots, start_ms - before_ms, end_ms + after_ms)
         matrix = Matrix(rows.ids, first, last, store.timestamp_ms, store.value, start_ms, end_ms)
         moment.run.spend(int(matrix.count.sum()))
-        return without_stale(matrix, rows.where)
+        matrix = without_stale(matrix, rows.where)
+        return detected(moment.run, matrix) if id(node.selector) in moment.run.counted else matrix
 
     def _subquery(self, moment: Moment, node: ast.Subquery) -> Matrix:
         """Steps are multiples of the step width, so that repeated evaluations see the same times."""
@@ -154,30 +235,43 @@ class Evaluator:
         step_ms = node.step_ms or self._subquery_step_ms
         first_ms = (start_ms // step_ms + 1) * step_ms
         matrix = self._steps(moment.run, node.expr, first_ms, end_ms, step_ms)
-        return replace(matrix, start_ms=start_ms, end_ms=end_ms)
+        matrix = replace(matrix, start_ms=start_ms, end_ms=end_ms)
+        return unknown(moment.run, matrix) if moment.run.native else matrix
 
     def _call(self, moment: Moment, node: ast.Call) -> Value:
         args = [self._value(moment, arg) for arg in node.args]
-        result: Value = FUNCTIONS[node.function].evaluate(Invocation(moment, node, node.args), *args)
+        function, invocation = FUNCTIONS[node.function], Invocation(moment, node, node.args)
+        if moment.run.native and not function.native:
+            args = [without_histograms(invocation, arg) for arg in args]
+        result: Value = function.evaluate(invocation, *args)
         return result
 
     def _aggregation(self, moment: Moment, node: ast.Aggregation) -> Vector:
         param = None if node.param is None else self._value(moment, node.param)
         vector = self._value(moment, node.expr)
-        return aggregate(Invocation(moment, node), node, cast(Vector, vector), param)
+        return aggregate(Invocation(moment, node, (node.expr,)), node, cast(Vector, vector), param)
 
     def _binary(self, moment: Moment, node: ast.Binary) -> Value:
         left, right = self._value(moment, node.left), self._value(moment, node.right)
-        return binary(moment.run, node, left, right)
+        return binary(Invocation(moment, node), node, left, right)
 
     def _unary(self, moment: Moment, node: ast.Unary) -> Value:
         value = self._value(moment, node.expr)
         if node.op == "+":
             return value
         if isinstance(value, Vector):
-            return moment.run.renamed(value.with_values(-value.values))
+            negated = -value.values
+            return moment.run.renamed(value.with_values(scaled(moment.run, value.values, negated, -1.0)))
         assert isinstance(value, Scalar)
         return Scalar(-value.value)
+
+
+def _in_ms(expr: ast.Expr) -> ast.Expr:
+    """The expression as an instant query reads it; as it is, if its durations make no sense there."""
+    try:
+        return resolved(expr, start_ms=0, end_ms=0, step_ms=0)
+    except QueryError:
+        return expr
 
 
 _NODES: Final[dict[type[ast.Expr], Callable[..., Value]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sentinel.errors import QueryError
@@ -11,6 +12,19 @@ from sentinel.promql.labelsets import METADATA, LabelSets
 from sentinel.promql.plan import Query
 from sentinel.promql.syntax.lexer import line_column
 from sentinel.promql.values import Vector
+from sentinel.store.histograms import Histograms
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a query may take. `expired` says whether its time is over; the engine itself has no clock."""
+
+    max_samples: int = 50_000_000
+    expired: Callable[[], bool] = _never
 
 
 @dataclass(slots=True, eq=False)
@@ -18,19 +32,33 @@ class Run:
     """One instant or range query from start to end. `start_ms` equals `end_ms` in an instant query."""
 
     query: Query
+    expr: ast.Expr
+    """The query's, with all durations computed."""
     sets: LabelSets
+    histograms: Histograms
     start_ms: int
     end_ms: int
     step_ms: int
-    samples_left: int
+    budget: Budget
     delayed_name_removal: bool
+    counted: frozenset[int] = frozenset()
+    """Selectors (by id) whose histograms' resets are found by comparing (see `native_hints`)."""
+    samples: int = 0
+    """How many have been read."""
+
+    @property
+    def native(self) -> bool:
+        """Whether a value may be a histogram's box: where none is known nobody need look."""
+        return len(self.histograms) > 0
 
     def spend(self, samples: int) -> None:
-        """Counts samples read; raises QueryError when the query reads more than it may."""
-        self.samples_left -= samples
-        if self.samples_left < 0:
+        """Counts samples read; raises QueryError when the query takes more than it may."""
+        self.samples += samples
+        if self.samples > self.budget.max_samples:
             message = "query processing would load too many samples into memory in query execution"
             raise QueryError(message, kind="execution")
+        if self.budget.expired():
+            raise QueryError("query timed out in expression evaluation", kind="timeout")
 
     def renamed(self, vector: Vector) -> Vector:
         """The vector without metric names: at once, or marked so that they go at the end."""

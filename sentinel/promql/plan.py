@@ -1,14 +1,15 @@
-"""What a query reads, and how far back: the store keeps no more than that."""
+"""What a query reads, and how far back: the store keeps no more. And what queries have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from sentinel.model import Matcher
 from sentinel.promql import ast
-from sentinel.store.index import Demand, Selection
+from sentinel.store.index import Demand, Selection, selected_name
 
 FOREVER_MS: Final = 10**14
 """`@ time` reads a fixed moment however long ago it was."""
@@ -22,10 +23,54 @@ class Query:
     text: str
     demands: tuple[Demand, ...]
     selections: tuple[Selection, ...]
+    lookback_ms: int
+    computed: bool = False
+    """Whether durations are to be computed for each run."""
     warnings: list[str] = field(default_factory=list)
     """Of the last evaluation, in Prometheus's words, each once."""
     infos: list[str] = field(default_factory=list)
     by_matchers: dict[tuple[Matcher, ...], Selection] = field(default_factory=dict)
+    shared: dict[int, Shared] = field(default_factory=dict)
+    """By the id() of a node of `expr`: it occurs elsewhere too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """A sub-expression that several queries, or one in several places, have in common."""
+
+    names: tuple[str, ...]
+    """The metrics that it reads."""
+
+
+def is_computed(expr: ast.Expr) -> bool:
+    """Whether a range, step or offset in it is written as a computation."""
+    fields = ("range_expr", "step_expr", "offset_expr")
+    return any(getattr(node, name, None) is not None for node in ast.walk(expr) for name in fields)
+
+
+def share(queries: Iterable[Query]) -> None:
+    """Finds what these queries have in common, so that it is computed once for each time."""
+    queries = list(queries)
+    uses = Counter(node for query in queries for node in ast.walk(query.expr) if _is_worth_sharing(node))
+    found = {node: Shared(_names(node)) for node, count in uses.items() if count > 1}
+    for query in queries:
+        nodes = [node for node in ast.walk(query.expr) if _is_worth_sharing(node)]
+        query.shared = {id(node): found[node] for node in nodes if node in found}
+
+
+def _is_worth_sharing(node: ast.Expr) -> bool:
+    if not isinstance(
+        node, ast.Selector | ast.Range | ast.Subquery | ast.Call | ast.Aggregation | ast.Binary
+    ):
+        return False
+    names = _names(node)
+    return bool(names) and all(names)
+
+
+def _names(expr: ast.Expr) -> tuple[str, ...]:
+    """The metric names of all selectors below; "" for one that may mean any."""
+    selectors = (node for node in ast.walk(expr) if isinstance(node, ast.Selector))
+    return tuple(sorted({selected_name(selector.matchers) for selector in selectors}))
 
 
 def demands(expr: ast.Expr, lookback_ms: int) -> tuple[Demand, ...]:
@@ -41,11 +86,12 @@ def _reads(expr: ast.Expr, ago_ms: int, lookback_ms: int) -> Iterator[tuple[tupl
     if isinstance(expr, ast.Subquery):
         yield from _reads(expr.expr, _reach(expr, ago_ms) + expr.range_ms, lookback_ms)
     elif isinstance(expr, ast.Range):
-        yield expr.selector.matchers, max(0, _reach(expr.selector, ago_ms) + expr.range_ms)
+        before_ms = lookback_ms if expr.selector.extended else 0
+        yield expr.selector.matchers, max(0, _reach(expr.selector, ago_ms) + expr.range_ms + before_ms)
     elif isinstance(expr, ast.Selector):
         reach = _reach(expr, ago_ms)
         # The newest sample is always there: only a selector that looks into the past needs older ones.
-        yield expr.matchers, reach + lookback_ms if reach > 0 else 0
+        yield expr.matchers, reach + lookback_ms if reach > 0 or expr.extended else 0
     else:
         for child in expr.children():
             yield from _reads(child, ago_ms, lookback_ms)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Bools, Floats, Int64s
+from sentinel.model import Bools, Int64s
 from sentinel.promql.labelsets import LabelSets
 from sentinel.promql.values import Matrix, Vector
 
@@ -41,7 +41,8 @@ def merged(sets: LabelSets, matrix: Matrix) -> Matrix:
     """The matrix with rows of equal labels made one; QueryError if they have samples at the same time."""
     if sets.duplicate(matrix.ids) < 0:
         return matrix
-    ids, timestamp_ms, values = _flat(matrix)
+    where, row = flat(matrix)
+    ids, timestamp_ms, values = matrix.ids[row], matrix.timestamp_ms[where], matrix.value[where]
     group, members = number_groups(sets, ids)
     order = np.lexsort((timestamp_ms, group))
     group, timestamp_ms = group[order], timestamp_ms[order]
@@ -52,11 +53,12 @@ def merged(sets: LabelSets, matrix: Matrix) -> Matrix:
     return Matrix(members, first, last, timestamp_ms, values[order], matrix.start_ms, matrix.end_ms)
 
 
-def _flat(matrix: Matrix) -> tuple[Int64s, Int64s, Floats]:
+def flat(matrix: Matrix) -> tuple[Int64s, Int64s]:
+    """(place in the slabs, row) of each sample, row after row."""
     count = matrix.count
-    offset = np.repeat(matrix.first - np.concatenate(([0], np.cumsum(count)[:-1])), count)
-    where = offset + np.arange(int(count.sum()))
-    return np.repeat(matrix.ids, count), matrix.timestamp_ms[where], matrix.value[where]
+    row = np.repeat(np.arange(len(matrix)), count)
+    begin = np.cumsum(count) - count
+    return (matrix.first - begin)[row] + np.arange(len(row)), row
 
 
 def _marks(vectors: Sequence[Vector]) -> Bools | None:

@@ -11,6 +11,7 @@ FAMILIES: Final = (
     "absence",
     "elementwise",
     "histograms",
+    "info",
     "labels",
     "ordering",
     "over_time",

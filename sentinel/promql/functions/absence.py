@@ -11,7 +11,7 @@ from sentinel.promql.moment import Invocation
 from sentinel.promql.values import Matrix, Vector, no_series
 
 
-@function("absent(vector) vector", "absent_over_time(matrix) vector")
+@function("absent(vector) vector", "absent_over_time(matrix) vector", native=True)
 def absent(invocation: Invocation, samples: Vector | Matrix) -> Vector:
     """1, with the labels that the selector asks for by equality, if there is no sample."""
     if len(samples):

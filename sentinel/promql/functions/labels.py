@@ -20,7 +20,7 @@ _QUIET.log_errors = False
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
-@function("label_replace(vector, string, string, string, string) vector")
+@function("label_replace(vector, string, string, string, string) vector", native=True)
 def label_replace(
     invocation: Invocation, vector: Vector, target: String, replacement: String, source: String, regex: String
 ) -> Vector:
@@ -46,7 +46,7 @@ def label_replace(
     return result
 
 
-@function("label_join(vector, string, string, string...) vector")
+@function("label_join(vector, string, string, string...) vector", native=True)
 def label_join(
     invocation: Invocation, vector: Vector, target: String, separator: String, *sources: String
 ) -> Vector:

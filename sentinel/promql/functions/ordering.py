@@ -32,12 +32,12 @@ def _by_value(invocation: Invocation, vector: Vector, rank: Any) -> Vector:
     return vector.take(np.argsort(rank, kind="stable"))
 
 
-@function("sort_by_label(vector, string...) vector")
+@function("sort_by_label(vector, string...) vector", native=True)
 def sort_by_label(invocation: Invocation, vector: Vector, *labels: String) -> Vector:
     return _by_label(invocation, vector, labels, descending=False)
 
 
-@function("sort_by_label_desc(vector, string...) vector")
+@function("sort_by_label_desc(vector, string...) vector", native=True)
 def sort_by_label_desc(invocation: Invocation, vector: Vector, *labels: String) -> Vector:
     return _by_label(invocation, vector, labels, descending=True)
 

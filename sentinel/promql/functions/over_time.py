@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sentinel.model import Floats, Int64s
+from sentinel.model import Floats, Histogram, Int64s
 from sentinel.promql.aggregations import quantile_of_sorted, warn_of_quantile
 from sentinel.promql.functions.registry import function
+from sentinel.promql.histograms import Combined, mean, total
 from sentinel.promql.moment import Invocation
+from sentinel.promql.native import Row, by_kind, note_combined
 from sentinel.promql.values import Matrix, Scalar, Vector
 
 
@@ -23,22 +26,39 @@ def _nameless(invocation: Invocation, matrix: Matrix, values: Floats) -> Vector:
     return invocation.run.renamed(Vector(matrix.ids, values))
 
 
-@function("sum_over_time(matrix) vector")
+@function("sum_over_time(matrix) vector", native=True)
 def sum_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
-    return _nameless(invocation, matrix, _kernels().sums(matrix.first, matrix.last, matrix.value))
+    return _folded(invocation, matrix, "sums", total)
 
 
-@function("avg_over_time(matrix) vector")
+@function("avg_over_time(matrix) vector", native=True)
 def avg_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
-    return _nameless(invocation, matrix, _kernels().averages(matrix.first, matrix.last, matrix.value))
+    return _folded(invocation, matrix, "averages", mean)
 
 
-@function("count_over_time(matrix) vector")
+_Fold = Callable[[list[Histogram]], Combined]
+
+
+def _folded(invocation: Invocation, matrix: Matrix, kernel: str, of_histograms: _Fold) -> Vector:
+    def of_floats(matrix: Matrix) -> Floats:
+        values: Floats = getattr(_kernels(), kernel)(matrix.first, matrix.last, matrix.value)
+        return values
+
+    def of_row(row: Row) -> Histogram:
+        folded = of_histograms(row.histograms)
+        note_combined(invocation, folded.collision, folded.reconciled, "aggregation")
+        return folded.histogram
+
+    rows, values = by_kind(invocation, matrix, of_floats, of_row)
+    return invocation.run.renamed(Vector(matrix.ids[rows], values))
+
+
+@function("count_over_time(matrix) vector", native=True)
 def count_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     return _nameless(invocation, matrix, matrix.count.astype(np.float64))
 
 
-@function("present_over_time(matrix) vector")
+@function("present_over_time(matrix) vector", native=True)
 def present_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     return _nameless(invocation, matrix, np.ones(len(matrix)))
 
@@ -74,23 +94,23 @@ def ts_of_max_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     return _nameless(invocation, matrix, _seconds(matrix, _extremes(matrix, highest=True, latest=True)))
 
 
-@function("ts_of_first_over_time(matrix) vector")
+@function("ts_of_first_over_time(matrix) vector", native=True)
 def ts_of_first_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     return _nameless(invocation, matrix, _seconds(matrix, matrix.first))
 
 
-@function("ts_of_last_over_time(matrix) vector")
+@function("ts_of_last_over_time(matrix) vector", native=True)
 def ts_of_last_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     return _nameless(invocation, matrix, _seconds(matrix, matrix.last - 1))
 
 
-@function("first_over_time(matrix) vector")
+@function("first_over_time(matrix) vector", native=True)
 def first_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     """Like an offset, it keeps the metric name."""
     return Vector(matrix.ids, matrix.value[matrix.first], matrix.drop_name)
 
 
-@function("last_over_time(matrix) vector")
+@function("last_over_time(matrix) vector", native=True)
 def last_over_time(invocation: Invocation, matrix: Matrix) -> Vector:
     """Like an offset, it keeps the metric name."""
     return Vector(matrix.ids, matrix.value[matrix.last - 1], matrix.drop_name)

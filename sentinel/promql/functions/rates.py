@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Floats
-from sentinel.promql import ast
+from sentinel.model import Floats, Histogram
+from sentinel.promql import ast, native_rates
+from sentinel.promql.functions import extended
 from sentinel.promql.functions.registry import function
 from sentinel.promql.moment import Invocation
+from sentinel.promql.native import Row, by_kind, kinds, samples_of
 from sentinel.promql.values import Matrix, Scalar, Vector
 
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
@@ -31,33 +35,45 @@ def _nameless(invocation: Invocation, matrix: Matrix, values: Floats) -> Vector:
     return invocation.run.renamed(Vector(matrix.ids, values))
 
 
-def _growth(matrix: Matrix, *, counter: bool) -> Floats:
-    growth: Floats = _kernels().increases(
-        matrix.first, matrix.last, matrix.timestamp_ms, matrix.value, matrix.start_ms, matrix.end_ms, counter
-    )
-    return growth
+def _growth(invocation: Invocation, matrix: Matrix, *, counter: bool, seconds: float = 1.0) -> Vector:
+    """By how much each series of two samples at least has grown, in so many seconds."""
+
+    kind = extended.extension(invocation.args[0])
+
+    def of_floats(matrix: Matrix) -> Floats:
+        if counter:
+            _doubt_counters(invocation, matrix)
+        if kind:
+            return extended.of_floats(matrix, kind, counter) / seconds
+        span = (matrix.timestamp_ms, matrix.value, matrix.start_ms, matrix.end_ms)
+        growth: Floats = _kernels().increases(matrix.first, matrix.last, *span, counter)
+        return growth / seconds if seconds != 1.0 else growth
+
+    def of_row(row: Row) -> Histogram | None:
+        if kind:
+            return extended.of_histograms(invocation, row, kind, counter, seconds)
+        return native_rates.growth(invocation, row, counter, seconds)
+
+    matrix = extended.measurable(matrix, kind) if kind else _at_least_two(matrix)
+    rows, values = by_kind(invocation, matrix, of_floats, of_row)
+    return invocation.run.renamed(Vector(matrix.ids[rows], values))
 
 
-@function("increase(matrix) vector")
+@function("increase(matrix) vector", native=True)
 def increase(invocation: Invocation, matrix: Matrix) -> Vector:
-    matrix = _at_least_two(matrix)
-    _doubt_counters(invocation, matrix)
-    return _nameless(invocation, matrix, _growth(matrix, counter=True))
+    return _growth(invocation, matrix, counter=True)
 
 
-@function("rate(matrix) vector")
+@function("rate(matrix) vector", native=True)
 def rate(invocation: Invocation, matrix: Matrix) -> Vector:
     """The increase by the length of the range, not of the time its samples cover."""
-    matrix = _at_least_two(matrix)
-    _doubt_counters(invocation, matrix)
     seconds = (matrix.end_ms - matrix.start_ms) / 1000
-    return _nameless(invocation, matrix, _growth(matrix, counter=True) / seconds)
+    return _growth(invocation, matrix, counter=True, seconds=seconds)
 
 
-@function("delta(matrix) vector")
+@function("delta(matrix) vector", native=True)
 def delta(invocation: Invocation, matrix: Matrix) -> Vector:
-    matrix = _at_least_two(matrix)
-    return _nameless(invocation, matrix, _growth(matrix, counter=False))
+    return _growth(invocation, matrix, counter=False)
 
 
 def _doubt_counters(invocation: Invocation, matrix: Matrix) -> None:
@@ -76,25 +92,38 @@ def _metric_names(invocation: Invocation, matrix: Matrix) -> list[str]:
     return sorted(invocation.sets[id].name for id in named.tolist())
 
 
-def _last_two(matrix: Matrix) -> tuple[Matrix, Floats, Floats, Floats]:
-    """Rows of two samples at least, their last two values and the seconds between them."""
-    matrix = _at_least_two(matrix)
-    last = matrix.last - 1
-    seconds = (matrix.timestamp_ms[last] - matrix.timestamp_ms[last - 1]) / 1000
-    return matrix, matrix.value[last - 1], matrix.value[last], seconds
+def _last_two(
+    invocation: Invocation, matrix: Matrix, of_floats: Callable[[Floats, Floats, Floats], Floats], rate: bool
+) -> Vector:
+    """Of series of two samples at least, from their last two values and the seconds between them."""
+    enough = _at_least_two(matrix)
+    matrix = replace(enough, first=enough.last - 2)
+
+    def of_matrix(matrix: Matrix) -> Floats:
+        last = matrix.last - 1
+        seconds = (matrix.timestamp_ms[last] - matrix.timestamp_ms[last - 1]) / 1000
+        return of_floats(matrix.value[last - 1], matrix.value[last], seconds)
+
+    def of_row(row: Row) -> Histogram:
+        return native_rates.instant(invocation, row, rate)
+
+    rows, values = by_kind(invocation, matrix, of_matrix, of_row)
+    return invocation.run.renamed(Vector(matrix.ids[rows], values))
 
 
-@function("irate(matrix) vector")
+@function("irate(matrix) vector", native=True)
 def irate(invocation: Invocation, matrix: Matrix) -> Vector:
     """By the last two samples alone; after a fall the counter has started from zero."""
-    matrix, before, now, seconds = _last_two(matrix)
-    return _nameless(invocation, matrix, np.where(now < before, now, now - before) / seconds)
+
+    def of_floats(before: Floats, now: Floats, seconds: Floats) -> Floats:
+        return np.where(now < before, now, now - before) / seconds
+
+    return _last_two(invocation, matrix, of_floats, rate=True)
 
 
-@function("idelta(matrix) vector")
+@function("idelta(matrix) vector", native=True)
 def idelta(invocation: Invocation, matrix: Matrix) -> Vector:
-    matrix, before, now, _ = _last_two(matrix)
-    return _nameless(invocation, matrix, now - before)
+    return _last_two(invocation, matrix, lambda before, now, _: now - before, rate=False)
 
 
 @function("deriv(matrix) vector")
@@ -113,14 +142,24 @@ def predict_linear(invocation: Invocation, matrix: Matrix, seconds: Scalar) -> V
     return _nameless(invocation, matrix, slope * seconds.value + now)
 
 
-@function("changes(matrix) vector")
+@function("changes(matrix) vector", native=True)
 def changes(invocation: Invocation, matrix: Matrix) -> Vector:
-    return _nameless(invocation, matrix, _kernels().changes(matrix.first, matrix.last, matrix.value, False))
+    return _counted(invocation, matrix, falls_only=False)
 
 
-@function("resets(matrix) vector")
+@function("resets(matrix) vector", native=True)
 def resets(invocation: Invocation, matrix: Matrix) -> Vector:
-    return _nameless(invocation, matrix, _kernels().changes(matrix.first, matrix.last, matrix.value, True))
+    return _counted(invocation, matrix, falls_only=True)
+
+
+def _counted(invocation: Invocation, matrix: Matrix, *, falls_only: bool) -> Vector:
+    if extended.extension(invocation.args[0]):
+        matrix = extended.anchored(extended.measurable(matrix, "anchored"))
+    values = _kernels().changes(matrix.first, matrix.last, matrix.value, falls_only)
+    if invocation.run.native:
+        for row in np.flatnonzero(kinds(matrix)[1]).tolist():
+            values[row] = native_rates.count_changes(samples_of(invocation, matrix, row), falls_only)
+    return _nameless(invocation, matrix, values)
 
 
 @function("double_exponential_smoothing(matrix, scalar, scalar) vector")

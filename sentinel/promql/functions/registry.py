@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from sentinel.promql.ast import Kind
@@ -33,21 +33,24 @@ class Function:
     returns: Kind
     evaluate: Callable[..., Any]
     """`(invocation, *argument values) -> value`."""
+    native: bool = False
+    """Whether it takes native histograms; from the arguments of others they are left out."""
 
     def parameter(self, position: int) -> Kind:
         """The kind wanted at a position; the last one repeats."""
         return self.parameters[min(position, len(self.parameters) - 1)]
 
 
-def function(*signatures: str) -> Callable[[_Implementation], _Implementation]:
+def function(*signatures: str, native: bool = False) -> Callable[[_Implementation], _Implementation]:
     """Registers an implementation under signatures such as `round(vector, scalar?) vector`.
 
-    `?` marks an argument that may be left out, `...` one that may be repeated or left out.
+    `?` marks an argument that may be left out, `...` one that may be repeated or left out. `native` ones see
+    native histograms among the values (see `promql.native`).
     """
 
     def register(evaluate: _Implementation) -> _Implementation:
         for signature in signatures:
-            described = _read(signature, evaluate)
+            described = replace(_read(signature, evaluate), native=native)
             FUNCTIONS[described.name] = described
         return evaluate
 

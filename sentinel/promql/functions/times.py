@@ -45,7 +45,7 @@ def range_(invocation: Invocation) -> Scalar:
     return Scalar((invocation.run.end_ms - invocation.run.start_ms) / 1000)
 
 
-@function("timestamp(vector) vector")
+@function("timestamp(vector) vector", native=True)
 def timestamp(invocation: Invocation, vector: Vector) -> Vector:
     """When a selector's samples were taken; results of anything else are of the evaluation's time."""
     if vector.timestamp_ms is not None and isinstance(ast.bare(invocation.args[0]), ast.Selector):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, NamedTuple, NoReturn
+from typing import Final, Literal, NamedTuple, NoReturn, cast
 
 from sentinel.errors import QueryError
+from sentinel.promql.syntax.literals import CODE, escape_fault, quoted_character, unread_number
 
 TokenKind = Literal["word", "number", "duration", "string", "symbol", "end"]
 
@@ -17,19 +18,42 @@ class Token(NamedTuple):
     end: int
 
 
-_SKIP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\r\n]*)*")
-_NUMBER: Final = re.compile(
-    r"(?:0[xX]_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*"
-    r"|(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?)(?![A-Za-z0-9_])"
+_BLANK: Final = r"(?:[ \t\r\n]++|#[^\r\n]*+)*+"
+_DECIMAL: Final = r"[0-9]++(?:_[0-9]++)*+"
+_NUMBER: Final = (
+    rf"(?:0[xX]_?[0-9a-fA-F]++(?:_[0-9a-fA-F]++)*+|0[xX]|(?:{_DECIMAL}(?:\.(?:{_DECIMAL})?+)?+|\.{_DECIMAL})"
+    rf"(?:[eE][+-]?{_DECIMAL})?+)(?![A-Za-z0-9_.])"
 )
-_DURATION: Final = re.compile(r"(?:\d+(?:ms|[smhdwy]))+(?![A-Za-z0-9_])")
-_WORD: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_PLAIN_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STRING: Final = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`""")
-_SYMBOL: Final = re.compile(r"==|!=|>=|<=|=~|!~|[-+*/%^<>=(){}\[\],:@]")
-_BAD_NUMBER: Final = re.compile(r"[0-9.][0-9A-Za-z_.]*")
-_CLOSING: Final = {")": "(", "]": "[", "}": "{"}
-_NAMES: Final = {")": "parenthesis", "]": "bracket", "}": "brace"}
+_DURATION: Final = r"\.?[0-9][0-9._]*+[smhdwy]s?+(?:[0-9]++[smhdw]s?+)*+(?![A-Za-z0-9_])"
+_BAD_UTF8: Final = "\ufffd\ud800-\udfff"
+"""What Prometheus reads where bytes are no UTF-8, and what Python makes of them."""
+_CODE: Final = re.sub(r"\?P<\w+>", "?:", CODE)
+_QUOTED: Final = "|".join(
+    rf"{mark}[^{mark}\\\n{_BAD_UTF8}]*+(?:\\(?:[abfnrtv\\{mark}]|{_CODE})[^{mark}\\\n{_BAD_UTF8}]*+)*+{mark}"
+    for mark in "\"'"
+)
+_STRING: Final = f"{_QUOTED}|`[^`{_BAD_UTF8}]*+`"
+_VALUE: Final = f"(?P<number>{_NUMBER})|(?P<duration>{_DURATION})"
+_DURATION_WORD: Final = "(?P<word>(?i:step|range|max_of|min_of)(?![A-Za-z_]))"
+_OPERATOR: Final = r"==|!=|<[=/]?|>[=/]?|=(?!~)|[-+*/%^(){}\],@]"
+
+_OUTSIDE: Final = re.compile(
+    rf"{_BLANK}(?:(?P<word>[A-Za-z_:][A-Za-z0-9_:]*+)|{_VALUE}|(?P<string>{_STRING})"
+    rf"|(?P<symbol>{_OPERATOR}|\[)|(?P<end>\Z))"
+)
+_IN_BRACES: Final = re.compile(
+    rf"{_BLANK}(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*+)|(?P<string>{_STRING})"
+    r"|(?P<symbol>=~|!~|!=|[=,}])|(?P<end>\Z))"
+)
+_AFTER_BRACKET: Final = re.compile(
+    rf"[ \t\r\n]*+(?:{_DURATION_WORD}|{_VALUE}|(?P<symbol>[-+*/%^(),:\]])|(?P<end>\Z))"
+)
+"""Until a number comes."""
+_IN_BRACKETS: Final = re.compile(
+    rf"{_BLANK}(?:{_DURATION_WORD}|{_VALUE}|(?P<string>{_STRING})|(?P<symbol>{_OPERATOR}|:)|(?P<end>\Z))"
+)
+_SKIPPED: Final = re.compile(_BLANK)
+_SPACES: Final = re.compile(r"[ \t\r\n]*")
 
 
 def fail(text: str, position: int, message: str) -> NoReturn:
@@ -39,58 +63,104 @@ def fail(text: str, position: int, message: str) -> NoReturn:
 
 
 def line_column(text: str, position: int) -> tuple[int, int]:
-    """Line and column, counted from 1, of a character offset."""
-    before = text[:position]
-    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+    """Line and column of a character offset, counted from 1; the column counts bytes of UTF-8."""
+    line_start = text.rfind("\n", 0, position) + 1
+    before = text[line_start:position].encode(errors="replace")
+    return text.count("\n", 0, position) + 1, len(before) + 1
 
 
-def tokens(text: str) -> list[Token]:
-    """All tokens of a query, an `end` token last. Raises QueryError on what is no token."""
-    found: list[Token] = []
-    open_: list[Token] = []
-    position = _SKIP.match(text, 0).end()  # type: ignore[union-attr]  # matches the empty string too
-    while position < len(text):
-        token = _token(text, position, open_[-1].text if open_ else "")
-        if token.text in ("(", "[", "{") and token.kind == "symbol":
-            open_.append(token)
-        elif token.text in _CLOSING and token.kind == "symbol":
-            if not open_ or open_[-1].text != _CLOSING[token.text]:
-                fail(text, position, f"unexpected right {_NAMES[token.text]} '{token.text}'")
-            open_.pop()
-        found.append(token)
-        position = _SKIP.match(text, token.end).end()  # type: ignore[union-attr]
-    if open_ and open_[-1].text == "(":
-        fail(text, len(text), "unclosed left parenthesis")
-    if open_ and open_[-1].text == "{":
-        fail(text, len(text), "unexpected end of input inside braces")
-    found.append(Token("end", "", len(text), len(text)))
-    return found
+class Lexer:
+    """Makes one token at a time, so that what is wrong first is told first, however long the rest is."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+        self._pattern = _OUTSIDE
+        self._parentheses = 0
+        self._bracket_open = self._length_seen = self._colon_seen = False
 
-def _token(text: str, position: int, inside: str) -> Token:
-    """The token at `position`; within `[` a colon separates, elsewhere it is part of a word."""
-    char = text[position]
-    kinds: tuple[tuple[TokenKind, re.Pattern[str]], ...] = (
-        ("number", _NUMBER),
-        ("duration", _DURATION),
-        ("string", _STRING),
-        ("word", _WORD if inside not in ("[", "{") else _PLAIN_WORD),
-        ("symbol", _SYMBOL),
-    )
-    for kind, pattern in kinds:
-        match = pattern.match(text, position)
-        if match is not None:
-            return Token(kind, match.group(), position, match.end())
-    return _refuse(text, position, char, inside)
+    def next(self) -> Token:
+        """The next token, of kind `end` when there are no more. Raises QueryError on what is no token."""
+        match = self._pattern.match(self._text, self._position)
+        if match is None:
+            self._refuse()
+        kind = cast(TokenKind, match.lastgroup)
+        token = Token(kind, match.group(kind), match.start(kind), match.end())
+        self._position = token.end
+        if kind == "symbol":
+            self._follow(token)
+        elif kind == "end":
+            self._end(token)
+        elif self._pattern is _AFTER_BRACKET:
+            self._length_seen = True
+            self._pattern = _AFTER_BRACKET if kind == "word" else _IN_BRACKETS
+        return token
 
+    def _follow(self, token: Token) -> None:
+        """Keeps account of brackets: within them other tokens exist."""
+        match token.text:
+            case "(":
+                self._parentheses += 1
+            case ")":
+                self._parentheses -= 1
+                if self._parentheses < 0:
+                    fail(self._text, token.end, "unexpected right parenthesis ')'")
+            case "{":
+                self._pattern = _IN_BRACES
+            case "}" if self._pattern is _IN_BRACES:
+                self._pattern = _IN_BRACKETS if self._bracket_open else _OUTSIDE
+            case "}":
+                fail(self._text, token.start, "unexpected character: '}'")
+            case "[":
+                self._pattern, self._bracket_open = _AFTER_BRACKET, True
+                self._length_seen = self._colon_seen = False
+            case "]" if self._bracket_open:
+                self._pattern, self._bracket_open = _OUTSIDE, False
+            case "]":
+                fail(self._text, token.start, "unexpected right bracket ']'")
+            case ":":
+                self._colon(token)
 
-def _refuse(text: str, position: int, char: str, inside: str) -> NoReturn:
-    if char in "\"'":
-        fail(text, position, "unterminated quoted string")
-    if char == "`":
-        fail(text, position, "unterminated raw string")
-    bad = _BAD_NUMBER.match(text, position)
-    if bad is not None and any(digit.isdigit() for digit in bad.group()):
-        fail(text, position, f'bad number or duration syntax: "{bad.group()}"')
-    where = " inside braces" if inside == "{" else ""
-    fail(text, position, f"unexpected character{where}: '{char}'")
+    def _colon(self, colon: Token) -> None:
+        if not self._length_seen:
+            fail(self._text, colon.end, "unexpected colon before duration in duration expression")
+        if self._colon_seen and self._pattern is _AFTER_BRACKET:
+            fail(self._text, colon.end, "unexpected repeated colon in duration expression")
+        if self._colon_seen:
+            fail(self._text, colon.start, "unexpected colon ':'")
+        self._colon_seen = True
+
+    def _end(self, token: Token) -> None:
+        if self._pattern is _IN_BRACES:
+            fail(self._text, token.start, "unexpected end of input inside braces")
+        if self._pattern is _AFTER_BRACKET:
+            fail(self._text, token.start, "unexpected end of input in duration expression")
+        if self._parentheses:
+            fail(self._text, token.start, "unclosed left parenthesis")
+        if self._bracket_open:
+            fail(self._text, token.start, "unclosed left bracket")
+
+    def _refuse(self) -> NoReturn:
+        text = self._text
+        skipped = (_SPACES if self._pattern is _AFTER_BRACKET else _SKIPPED).match(text, self._position)
+        start = skipped.end() if skipped else self._position
+        if text[start] in "\"'`" and self._pattern is not _AFTER_BRACKET:
+            fail(text, start, escape_fault(text, start))
+        bad = "" if self._pattern is _IN_BRACES else unread_number(text, start)
+        fail(text, start, f"bad number or duration syntax: {bad}" if bad else self._unexpected(start))
+
+    def _unexpected(self, start: int) -> str:
+        character, following = self._text[start], self._text[start + 1 : start + 2]
+        shown, braces = quoted_character(character), self._pattern is _IN_BRACES
+        if self._pattern is _AFTER_BRACKET:
+            return f"unexpected character in duration expression: {shown}"
+        if character in "!=":
+            after = quoted_character(following) if following else "'\ufffd'"
+            return f"unexpected character after {shown}{' inside braces' if braces else ''}: {after}"
+        if braces:
+            return f"unexpected {'left brace' if character == '{' else 'character inside braces:'} {shown}"
+        if self._bracket_open and character == "[":
+            return "unexpected left bracket '['"
+        if self._bracket_open and character.isascii() and (character.isalpha() or character == "_"):
+            return f"unexpected character: {shown}, expected ':'"
+        return f"unexpected character: {shown}"

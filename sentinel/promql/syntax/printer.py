@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 from sentinel.model import Duration, Labels, Matcher
 from sentinel.promql import ast
 from sentinel.promql.syntax.literals import LEGACY_NAME, quoted
+
+_NOT_BARE: Final = frozenset(("without", "inf", "nan"))
+"""Names that mean something else where a list of labels is read."""
 
 
 def to_text(expr: ast.Expr) -> str:
@@ -18,19 +22,24 @@ def to_text(expr: ast.Expr) -> str:
         case ast.Text():
             return quoted(expr.value)
         case ast.Selector():
-            return _series(expr) + _times(expr)
+            return _series(expr) + _at(expr) + _extended(expr) + _offset(expr)
         case ast.Range():
-            return f"{_series(expr.selector)}[{Duration(expr.range_ms)}]{_times(expr.selector)}"
+            inner = expr.selector
+            times = _extended(inner) + _at(inner) + _offset(inner)
+            return f"{_series(inner)}[{_length(expr.range_ms, expr.range_expr)}]{times}"
         case ast.Subquery():
-            step = Duration(expr.step_ms) if expr.step_ms else ""
-            return f"{to_text(expr.expr)}[{Duration(expr.range_ms)}:{step}]{_times(expr)}"
+            return to_text(expr.expr) + subquery_times(expr)
         case ast.Call():
             return f"{expr.function}({', '.join(map(to_text, expr.args))})"
         case ast.Aggregation():
-            return _aggregation(expr)
+            param = f"{to_text(expr.param)}, " if expr.param is not None else ""
+            return f"{aggregation_head(expr)}({param}{to_text(expr.expr)})"
         case ast.Binary():
-            modifiers = (" bool" if expr.return_bool else "") + _matching(expr.matching)
-            return f"{to_text(expr.left)} {expr.op}{modifiers} {to_text(expr.right)}"
+            left = to_text(expr.left)
+            # Of infinity: before a power the sign would be the power's.
+            return (
+                f"{left.removeprefix('+') if expr.op == '^' else left} {operator(expr)} {to_text(expr.right)}"
+            )
         case ast.Unary():
             return expr.op + to_text(expr.expr)
         case ast.Paren():
@@ -64,6 +73,43 @@ def number(value: float) -> str:
     )
 
 
+def matcher_text(matcher: Matcher) -> str:
+    return f"{_name(matcher.name)}{matcher.op}{quoted(matcher.value)}"
+
+
+def aggregation_head(expr: ast.Aggregation) -> str:
+    """What stands before the parenthesis: `sum by (job) `."""
+    if not expr.without and not expr.labels:
+        return expr.op
+    return f"{expr.op} {'without' if expr.without else 'by'} {_names(expr.labels)} "
+
+
+def operator(expr: ast.Binary) -> str:
+    """The operator with its modifiers: `/ on (a) group_left (b)`."""
+    matching, text = expr.matching, expr.op + (" bool" if expr.return_bool else "")
+    if matching.on or matching.labels or matching.group:
+        text += f" {'on' if matching.on else 'ignoring'} {_names(matching.labels)}"
+    if matching.group:
+        text += f" group_{matching.group} {_names(matching.include)}"
+    left, right = matching.fill_left, matching.fill_right
+    if left is not None and left == right:
+        return f"{text} fill ({_general(left)})"
+    text += f" fill_left ({_general(left)})" if left is not None else ""
+    return text + (f" fill_right ({_general(right)})" if right is not None else "")
+
+
+def subquery_times(expr: ast.Subquery) -> str:
+    """What follows a subquery's expression: `[1h:5m] @ end() offset 1m`."""
+    step = _length(expr.step_ms, expr.step_expr) if expr.step_ms or expr.step_expr is not None else ""
+    return f"[{_length(expr.range_ms, expr.range_expr)}:{step}]{_at(expr)}{_offset(expr)}"
+
+
+def _general(value: float) -> str:
+    """As Go's %v verb: with an exponent where the number is very large or small."""
+    plain = not value or 1e-4 <= abs(value) < 1e21 or not math.isfinite(value)
+    return number(value) if plain else repr(value)
+
+
 def _number(expr: ast.Number) -> str:
     if not expr.duration:
         return number(expr.value)
@@ -71,13 +117,13 @@ def _number(expr: ast.Number) -> str:
     return f"{sign}{Duration(round(abs(expr.value) * 1000))}"
 
 
+def _length(ms: int, expr: ast.Expr | None) -> str:
+    return str(Duration(ms)) if expr is None else to_text(expr)
+
+
 def _series(selector: ast.Selector) -> str:
-    matchers = [_matcher(m) for m in selector.matchers[: -1 if selector.name else None]]
+    matchers = [matcher_text(m) for m in selector.matchers[: -1 if selector.name else None]]
     return selector.name + (f"{{{','.join(matchers)}}}" if matchers or not selector.name else "")
-
-
-def _matcher(matcher: Matcher) -> str:
-    return f"{_name(matcher.name)}{matcher.op}{quoted(matcher.value)}"
 
 
 def _name(label: str) -> str:
@@ -85,33 +131,28 @@ def _name(label: str) -> str:
 
 
 def _names(labels: Iterable[str]) -> str:
-    return "(" + ", ".join(map(_name, labels)) + ")"
+    shown = (quoted(label) if label.lower() in _NOT_BARE else _name(label) for label in labels)
+    return f"({', '.join(shown)})"
 
 
-def _times(timed: ast.Selector | ast.Subquery) -> str:
-    text = ""
-    if isinstance(timed.at, int):
-        text += f" @ {timed.at / 1000:.3f}"
-    elif timed.at is not None:
-        text += f" @ {timed.at}()"
-    if timed.offset_ms:
-        sign = "-" if timed.offset_ms < 0 else ""
-        text += f" offset {sign}{Duration(abs(timed.offset_ms))}"
-    return text
+def _at(timed: ast.Selector | ast.Subquery) -> str:
+    if timed.at is None:
+        return ""
+    return f" @ {_seconds(timed.at)}" if isinstance(timed.at, int) else f" @ {timed.at}()"
 
 
-def _aggregation(expr: ast.Aggregation) -> str:
-    grouping = ""
-    if expr.without or expr.labels:
-        grouping = f" {'without' if expr.without else 'by'} {_names(expr.labels)} "
-    param = f"{to_text(expr.param)}, " if expr.param is not None else ""
-    return f"{expr.op}{grouping}({param}{to_text(expr.expr)})"
+def _seconds(ms: int) -> str:
+    """With three decimals, of integers that no float holds too."""
+    whole, rest = divmod(abs(ms), 1000)
+    return f"{'-' if ms < 0 else ''}{whole}.{rest:03}"
 
 
-def _matching(matching: ast.Matching) -> str:
-    text = ""
-    if matching.on or matching.labels or matching.group:
-        text += f" {'on' if matching.on else 'ignoring'} {_names(matching.labels)}"
-    if matching.group:
-        text += f" group_{matching.group} {_names(matching.include)}"
-    return text
+def _extended(selector: ast.Selector) -> str:
+    return f" {selector.extended}" if selector.extended else ""
+
+
+def _offset(timed: ast.Selector | ast.Subquery) -> str:
+    if timed.offset_expr is not None:
+        return f" offset {to_text(timed.offset_expr)}"
+    sign = "-" if timed.offset_ms < 0 else ""
+    return f" offset {sign}{Duration(abs(timed.offset_ms))}" if timed.offset_ms else ""
