@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-long lint format bench clean
+.PHONY: setup demo test test-long conformance lint format bench clean
 
 setup: .venv/ready
 
@@ -21,6 +21,9 @@ test: setup
 
 test-long: setup
 	$(BIN)/python -m pytest -m slow --timeout 900
+
+conformance: setup
+	$(BIN)/python -m tests.conformance
 
 lint: setup
 	$(BIN)/ruff check .

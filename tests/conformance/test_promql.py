@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promqltest import Outcome, run_script, tiers
+
+from tests.conformance.ratchet import listed, outcomes, promql_counts
 
 SCRIPTS = (
     "aggregators",
@@ -33,42 +33,27 @@ SCRIPTS = (
     "trig_functions",
     "type_and_unit",
 )
-FAILING = frozenset((Path(__file__).parent / "promql_failing.txt").read_text().split())
-TIER_A = 883
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_script(script: str, conformance: Callable[[str], Path]) -> None:
+    found = outcomes(conformance("conformance/promqltest") / f"{script}.test")
+    new = [f"{one.where}: {one.error}" for one in found if one.error and one.where not in listed()]
+    assert not new, "\n".join(new)
+    passing = {one.where for one in found if not one.error}
+    assert not listed() & passing, "these pass now: run python -m tests.conformance --write"
+
+
+def test_every_evaluation_is_counted(conformance: Callable[[str], Path]) -> None:
     folder = conformance("conformance/promqltest")
-    outcomes = list(run_script(folder / f"{script}.test", tiers(folder)))
-    failed = {f"{script}:{one.line}": one.error for one in outcomes if one.error}
-    new = {where: error for where, error in failed.items() if where not in FAILING}
-    assert not new, "\n".join(f"{where}: {error}" for where, error in new.items())
-    run = {f"{script}:{one.line}" for one in outcomes if not one.skipped}
-    assert not (FAILING & run) - failed.keys(), "these pass now: take them off promql_failing.txt"
+    assert sorted(path.stem for path in folder.glob("*.test")) == sorted(SCRIPTS)
+    found = [one for script in SCRIPTS for one in outcomes(folder / f"{script}.test")]
+    assert listed() <= {one.where for one in found}
+    counts = promql_counts(folder)
+    assert Counter(one.tier for one in found) == {tier: count for tier, (_, count) in counts.items()}
+    assert {tier: count for tier, (_, count) in counts.items()} == {"A": 883, "B": 703, "C": 628}
 
 
-def test_all_of_tier_a(
-    conformance: Callable[[str], Path], record_property: Callable[[str, str], None]
-) -> None:
-    """Everything on floats and classic histograms passes; the counts by tier go into the report."""
-    folder = conformance("conformance/promqltest")
-    tier_of = tiers(folder)
-    counts: Counter[str] = Counter()
-    for script in SCRIPTS:
-        counts.update(map(_count, run_script(folder / f"{script}.test", tier_of)))
-    for name, count in sorted(counts.items()):
-        record_property(name, str(count))
-    assert counts["A passed"] == TIER_A
-    assert not counts["A failed"] and not counts["A skipped"]
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    shown = re.findall(r"\| ([ABC]): [^|]+\| (\d+) \| (\d+) \|", readme)
-    assert shown == [(t, str(counts[f"{t} passed"]), str(_all(counts, t))) for t in "ABC"]
-
-
-def _all(counts: Counter[str], tier: str) -> int:
-    return sum(count for name, count in counts.items() if name.startswith(tier))
-
-
-def _count(outcome: Outcome) -> str:
-    return f"{outcome.tier} {'failed' if outcome.error else 'skipped' if outcome.skipped else 'passed'}"
+def test_all_of_tier_a_passes(conformance: Callable[[str], Path]) -> None:
+    """Everything on floats and classic histograms."""
+    assert promql_counts(conformance("conformance/promqltest"))["A"] == (883, 883)

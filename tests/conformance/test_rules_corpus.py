@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from sentinel.errors import ConfigErrors, RuleError
 from sentinel.rules.load import load_rules, parse_rules
-
-Key = tuple[str, str, str]
-"""Of a rule: file, name, expression."""
-
-BROKEN_TEMPLATES = {"Broker IO Activity < 0.4", "Broker IO Activity < 40%"}
-"""Their expressions are right, but an annotation says `$label`: Go refuses an undefined variable."""
-FOREIGN_KEYS = {"concurrency"}
-"""VictoriaMetrics's; Prometheus refuses a file for them."""
-
-
-class Corpus(NamedTuple):
-    root: Path
-    accepted: Counter[Key]
-    refused: dict[str, tuple[int, int]]
-    """Expression -> where Prometheus says it is wrong."""
-
-    def files(self) -> list[str]:
-        return sorted({file for file, _, _ in self.accepted})
+from tests.conformance.corpus import (
+    BROKEN_TEMPLATES,
+    FOREIGN_KEYS,
+    Corpus,
+    Groups,
+    as_file,
+    as_manifest,
+)
 
 
 @pytest.fixture(scope="module")
 def corpus(conformance: Callable[[str], Path]) -> Corpus:
-    root = conformance("rules-corpus")
-    rows = json.loads((root / "index.json").read_text())
-    refusals = json.loads((root / "rejected_by_prometheus.json").read_text())
-    places = {row["expr"]: row["prometheus_error"].split(":")[:2] for row in refusals}
-    return Corpus(
-        root,
-        Counter(_key(f"{row['source']}/{row['file']}", row) for row in rows if row["accepted_by_prometheus"]),
-        {expr: (int(line), int(column)) for expr, (line, column) in places.items()},
+    return Corpus.read(conformance("rules-corpus"))
+
+
+@pytest.mark.parametrize("write", [as_file, as_manifest])
+def test_every_rule_gets_prometheus_verdict(corpus: Corpus, write: Callable[[Groups], str]) -> None:
+    assert corpus.accepted.total() == 4288 - len(BROKEN_TEMPLATES)
+    assert corpus.right(write) == corpus.size == 4304
+
+
+def test_a_wrong_verdict_is_counted(corpus: Corpus) -> None:
+    """Of both kinds: a rule that should not load, and one that should."""
+    some = Counter([next(iter(corpus.accepted))])
+    other = Counter([next(iter(corpus.rejected))])
+    swapped = corpus._replace(
+        accepted=corpus.accepted - some + other, rejected=corpus.rejected - other + some
     )
-
-
-def _key(file: str, row: dict[str, Any]) -> Key:
-    return file, row["name"], _one_line(row["expr"])
-
-
-def _one_line(expr: Any) -> str:
-    """As the index writes expressions."""
-    return " ".join(str(expr).split())
+    assert swapped.right(as_file) == corpus.size - 2
 
 
 def test_files_load_as_they_are(corpus: Corpus) -> None:
@@ -63,8 +49,8 @@ def test_files_load_as_they_are(corpus: Corpus) -> None:
             rules += sum(len(group.rules) for group in load_rules(corpus.root / file))
         except ConfigErrors as error:
             refused += error.errors
-    texts = Counter(_kind(error) for error in refused)
-    assert texts == {"expression": len(corpus.refused), "template": len(BROKEN_TEMPLATES), "key": 3}
+    texts = Counter(map(_kind, refused))
+    assert texts == {"expression": len(corpus.places), "template": len(BROKEN_TEMPLATES), "key": 3}
     assert rules > 4000
 
 
@@ -77,38 +63,9 @@ def _kind(error: Exception) -> str:
     return "key" if any(error.message == f"unknown key {key!r}" for key in FOREIGN_KEYS) else str(error)
 
 
-def test_every_accepted_rule_loads(corpus: Corpus) -> None:
-    """Document by document, without what Prometheus refuses too."""
-    loaded: Counter[Key] = Counter()
-    for file in corpus.files():
-        for text in _documents((corpus.root / file).read_text(), corpus.refused):
-            for group in parse_rules(text, file):
-                loaded.update((file, rule.name, _one_line(rule.text)) for rule in group.rules)
-    lacking = corpus.accepted - loaded
-    assert {name for _, name, _ in lacking} == BROKEN_TEMPLATES
-    assert loaded == corpus.accepted - lacking
-    assert loaded.total() + len(BROKEN_TEMPLATES) == 4288
-
-
-def _documents(text: str, refused: dict[str, tuple[int, int]]) -> Iterator[str]:
-    """Each document of a file by itself, without the rules and keys that are known to be refused."""
-    for document in yaml.load_all(text, yaml.CSafeLoader):
-        content = document.get("spec", document)
-        for group in content.get("groups") or []:
-            for key in FOREIGN_KEYS & group.keys():
-                del group[key]
-            group["rules"] = [
-                rule
-                for rule in group["rules"]
-                if _one_line(rule["expr"]) not in refused and rule.get("alert") not in BROKEN_TEMPLATES
-            ]
-        if "groups" in content:
-            yield yaml.dump({"groups": content["groups"]}, Dumper=yaml.CSafeDumper)
-
-
 def test_refused_expressions_are_shown_in_the_file(corpus: Corpus) -> None:
     """The place is where Prometheus says it is inside the expression, written as a block in a file."""
-    for expr, (line, column) in corpus.refused.items():
+    for expr, (line, column) in corpus.places.items():
         with pytest.raises(ConfigErrors) as caught:
             parse_rules(f"groups:\n- name: g\n  rules:\n  - record: r\n    expr: |\n      {expr}\n", "r.yml")
         (error,) = caught.value.errors
