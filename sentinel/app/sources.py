@@ -17,12 +17,13 @@ from sentinel.config.load import Config
 from sentinel.config.schema import SourceConfig
 from sentinel.decode.lines import split_lines
 from sentinel.host.feed import Decoder, Feed, Hold, Refused
-from sentinel.ingest import http, own_metrics
+from sentinel.ingest import http, own_metrics, remote_write
 from sentinel.ingest.dead_letter import DeadLetter, DeadLetters
 from sentinel.ingest.http import PushConfig, PushSource
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.kafka_connection import client_options
 from sentinel.ingest.own_metrics import OwnMetrics
+from sentinel.ingest.remote_write import RemoteWrite
 from sentinel.ingest.scrape import ScrapeSource
 from sentinel.ingest.source import Sink, Source
 from sentinel.model import Labels, Payloads
@@ -66,11 +67,14 @@ class Sources:
     def __init__(self, config: Config, sink: Sink, clock: Clock, instance: str) -> None:
         self._sources: dict[str, Source] = {}
         self._dead_letters: dict[str, DeadLetters] = {}
+        self._routes: list[web.RouteDef] = []
         self._own = OwnMetrics(sink, REGISTRY, instance, clock=clock)
         self._watched = [_watch(cluster, sink, clock) for cluster in config.clusters]
         self.feeds: list[Feed] = []
         for source in config.sources:
-            self._sources[source.name] = _source(source, sink, clock)
+            reader = self._sources[source.name] = _source(source, sink, clock)
+            if isinstance(reader, PushSource):
+                self._routes += http.routes(reader) + _remote_write_routes(source, reader, sink, clock)
             if source.dead_letter_topic and source.kafka:
                 options = partial(client_options, source.kafka)
                 self._dead_letters[source.name] = DeadLetters(source.name, options, source.dead_letter_topic)
@@ -89,8 +93,7 @@ class Sources:
         ]
 
     def routes(self) -> list[web.RouteDef]:
-        pushed = [source for source in self._sources.values() if isinstance(source, PushSource)]
-        return [route for source in pushed for route in http.routes(source)] or http.disabled_routes()
+        return self._routes or http.disabled_routes(http.PATH, remote_write.PATH)
 
     async def commit(self, source: str, positions: Mapping[str, int]) -> None:
         """Tell Kafka what a snapshot holds, for tools that watch lag."""
@@ -110,7 +113,7 @@ class Sources:
         return Feed(
             name=source.name,
             upstream=self._sources[source.name],
-            decoders={source.decoder: _decoder(source)},
+            decoders={format: _decoder(source, format) for format in _formats(source)},
             replayable=source.kafka is not None,
             series_limit=source.limits.series,
             delay_ms=int(source.time.delay),
@@ -148,19 +151,35 @@ def _exposed(source: OwnMetrics | WatchFeed) -> Feed:
     return Feed(source.name, source, {"openmetrics": decoder}, replayable=False)
 
 
-def _decoder(source: SourceConfig) -> Decoder:
-    kind = plugins.load("decoders", source.decoder)
-    settings = source.json if source.decoder == "json" else kind.Config()
+def _remote_write_routes(
+    source: SourceConfig, reader: PushSource, sink: Sink, clock: Clock
+) -> list[web.RouteDef]:
+    """Remote write into the source that takes pushes."""
+    survey = _decoder(source, remote_write.FORMAT).survey
+    most_bytes = (source.http or PushConfig()).decompressed_bytes
+    receiver = RemoteWrite(source.name, sink, reader.reception, survey, most_bytes=most_bytes, clock=clock)
+    return remote_write.routes(receiver)
+
+
+def _formats(source: SourceConfig) -> list[str]:
+    """What the records of a source may be."""
+    return [source.decoder] if source.http is None else [source.decoder, remote_write.FORMAT]
+
+
+def _decoder(source: SourceConfig, format: str) -> Any:
+    kind = plugins.load("decoders", format)
+    settings = source.json if format == "json" else kind.Config()
     limits = source.limits.of_records()
     if source.scrape is not None:  # an exposition is one record
         limits = msgspec.structs.replace(limits, record_bytes=source.scrape.body_size_limit)
-    decoder: Decoder = kind(settings, limits, int(source.time.max_future))
-    return decoder
+    elif source.http is not None and format == remote_write.FORMAT:  # and so is a request
+        limits = msgspec.structs.replace(limits, record_bytes=source.http.decompressed_bytes)
+    return kind(settings, limits, int(source.time.max_future))
 
 
 def _check(source: SourceConfig) -> Callable[[Payloads], str]:
     """Why payloads will be refused, or nothing; asked on another thread than the engine's."""
-    decoder = _decoder(source)
+    decoder: Decoder = _decoder(source, source.decoder)
 
     def check(payloads: Payloads) -> str:
         refused = decoder.decode(payloads).refused

@@ -11,22 +11,20 @@ another thread and never beyond the limit, so that a small body cannot become a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Final, Protocol
 
 import msgspec
 import numpy as np
 from aiohttp import web
 
 from sentinel.clock import Clock, SystemClock
-from sentinel.errors import SourceError
-from sentinel.ingest.packed import TooLargeError, unpack
-from sentinel.ingest.source import FAILURES, PartitionStatus, Sink
+from sentinel.ingest.body import Reception, Take
+from sentinel.ingest.packed import unpack
+from sentinel.ingest.source import PartitionStatus, Sink
 from sentinel.model import Payloads
 
 PATH: Final = "/api/v1/push"
-RETRY_AFTER_SECONDS: Final = 5
 _TYPES: Final = frozenset(
     [
         "application/json",
@@ -51,7 +49,7 @@ class Split(Protocol):
 
 
 class PushConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Samples that others push to our own HTTP server, and how many bytes of them are held at once.
+    """Samples that others push to our own HTTP server: lines, and Prometheus remote write.
 
     `body_bytes` bounds a request as it is sent, `decompressed_bytes` what is in it, `in_flight_bytes` the
     bodies of all requests that are not answered yet.
@@ -82,7 +80,8 @@ class PushSource:
         self.name, self.assigned = name, True
         self._sink, self._split, self._format = sink, split, format
         self._limits, self._clock = limits or PushConfig(), clock or SystemClock()
-        self._room = _Room(self._limits.in_flight_bytes)
+        self.reception = Reception(name, self._limits.body_bytes, self._limits.in_flight_bytes)
+        """Shared by all ways in: their bounds are the source's."""
         self._unpacking = asyncio.Lock()
 
     async def run(self) -> None:
@@ -98,56 +97,26 @@ class PushSource:
 
     async def push(self, request: web.Request) -> web.Response:
         """202 with `{"accepted": lines}`; 400, 413, 415 and 503 with `{"error": what to do}`."""
-        refusal = self._refused_head(request)
-        if refusal is not None:
-            return refusal
-        try:
-            with self._room.guest() as take:
-                body = await self._body(request, take)
-                payloads = await asyncio.to_thread(self._payloads, body)
-                await self._sink.put_synced(payloads)
-        except TooLargeError as error:
-            return self._refuse(413, "too_large", f"the body exceeds {error.most} bytes; send less")
-        except web.RequestPayloadError:
-            request.content.feed_eof()  # or the server reads on, and meets the same error
-            return self._refuse(400, "body", "the body cannot be read: cut off, or wrongly chunked")
-        except ValueError as error:
-            return self._refuse(400, "form", str(error))
-        except SourceError as error:
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return self._refuse(503, error.reason, f"{error}; send it again later", headers)
-        return web.json_response({"accepted": len(payloads)}, status=202)
-
-    def _refused_head(self, request: web.Request) -> web.Response | None:
-        """What can be said before reading the body."""
-        encoding = _encoding(request)
+        encoding = request.headers.get("Content-Encoding", "").lower()
         if encoding not in _PLAIN | _PACKED:
-            return self._refuse(
-                415, "encoding", f"Content-Encoding {encoding!r} is not known; use gzip or none"
-            )
+            text = f"Content-Encoding {encoding!r} is not known; use gzip or none"
+            return self.reception.refuse(415, "encoding", text)
         if request.content_type not in _TYPES:
             text = f"Content-Type {request.content_type!r} is not known; use application/x-ndjson"
-            return self._refuse(415, "content_type", text)
-        if (request.content_length or 0) > self._limits.body_bytes:
-            return self._refuse(
-                413, "too_large", f"the body exceeds {self._limits.body_bytes} bytes; send less"
-            )
-        return None
+            return self.reception.refuse(415, "content_type", text)
+        accept = self._take_packed if encoding in _PACKED else self._take
+        return await self.reception.receive(request, accept)
 
-    async def _body(self, request: web.Request, take: Callable[[int], None]) -> bytes:
-        """The body, unpacked. Raises TooLargeError, ValueError, SourceError, RequestPayloadError."""
-        body = bytearray()
-        async for chunk in request.content.iter_any():
-            take(len(chunk))
-            body += chunk
-            if len(body) > self._limits.body_bytes:
-                raise TooLargeError(self._limits.body_bytes)
-        if _encoding(request) in _PLAIN:
-            return bytes(body)
+    async def _take_packed(self, body: bytearray, take: Take) -> web.Response:
         async with self._unpacking:  # one at a time: what comes out is not counted before it is there
             unpacked = await asyncio.to_thread(unpack, body, self._limits.decompressed_bytes)
             take(len(unpacked))
-        return unpacked
+        return await self._take(unpacked, take)
+
+    async def _take(self, body: bytes | bytearray, take: Take) -> web.Response:
+        payloads = await asyncio.to_thread(self._payloads, bytes(body))
+        await self._sink.put_synced(payloads)
+        return web.json_response({"accepted": len(payloads)}, status=202)
 
     def _payloads(self, body: bytes) -> Payloads:
         """Raises ValueError with a text for the client."""
@@ -157,41 +126,6 @@ class PushSource:
         if self._format == "json":
             _check_objects(payloads)
         return payloads
-
-    def _refuse(
-        self, status: int, reason: str, text: str, headers: Mapping[str, str] | None = None
-    ) -> web.Response:
-        FAILURES.labels(self.name, reason).inc()
-        body: dict[str, Any] = {"error": text, "reason": reason}
-        return web.json_response(body, status=status, headers=headers)
-
-
-class _Room:
-    """The bytes that bodies may still take, all requests together."""
-
-    def __init__(self, free: int) -> None:
-        self._free = free
-
-    @contextmanager
-    def guest(self) -> Iterator[Callable[[int], None]]:
-        """Gives a function to take bytes with, which raises SourceError if there is no room."""
-        held = 0
-
-        def take(count: int) -> None:
-            nonlocal held
-            if count > self._free:
-                raise SourceError("too much is being pushed at once", reason="overloaded")
-            self._free -= count
-            held += count
-
-        try:
-            yield take
-        finally:
-            self._free += held
-
-
-def _encoding(request: web.Request) -> str:
-    return request.headers.get("Content-Encoding", "").lower()
 
 
 def _check_objects(payloads: Payloads) -> None:
@@ -210,11 +144,11 @@ def routes(source: PushSource) -> list[web.RouteDef]:
     return [web.post(PATH, source.push)]
 
 
-def disabled_routes() -> list[web.RouteDef]:
-    """What to mount where no source takes pushes: 403 that says so."""
+def disabled_routes(*paths: str) -> list[web.RouteDef]:
+    """What to mount at these paths where no source takes pushes: 403 that says so."""
 
     async def disabled(request: web.Request) -> web.Response:
         text = "no source takes pushes; add one with `http: {}` to sources and restart"
         return web.json_response({"error": text, "reason": "disabled"}, status=403)
 
-    return [web.post(PATH, disabled)]
+    return [web.post(path, disabled) for path in paths or (PATH,)]
