@@ -16,8 +16,10 @@ import numpy as np
 
 from sentinel.model import AlertEvent, Int64s, Labels, SampleBatch
 from sentinel.promql import Evaluator
+from sentinel.promql.plan import share
 from sentinel.rules.active import ActiveAlert, resolved
 from sentinel.rules.context import Context, Guard
+from sentinel.rules.filling import Filling
 from sentinel.rules.group import RunningGroup
 from sentinel.rules.load import RuleGroup
 from sentinel.store.journal import Step
@@ -52,6 +54,14 @@ class Tracked(msgspec.Struct, frozen=True, eq=False):
         return [store.labels(slot) for slot in self.slots[alive].tolist()]
 
 
+class Short(msgspec.Struct, frozen=True):
+    """A rule that reads further back than was kept before it came: until then its window fills."""
+
+    group: str
+    rule: str
+    until_ms: int
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What of the configuration the engine needs. `sources` gives each source its bit, by its place."""
 
@@ -80,6 +90,7 @@ class Engine:
             guard or Guard(),
             {bit: settings.source_labels.get(name, Labels()) for name, bit in self._bits.items()},
         )
+        self._filling = Filling(self.store, settings.retention_ms)
         self._swept_ms = 0
         self._held_by: dict[str, int] = {}
         self._targets: dict[tuple[str, str], Tracked] = {}
@@ -123,6 +134,16 @@ class Engine:
         self._install(groups)
         return self._adopt(state)
 
+    def short(self) -> list[Short]:
+        """The rules whose windows are not full yet, as after a reload."""
+        found = []
+        for group in self.groups.values():
+            for rule in group.rules:
+                until_ms = max(map(self._filling.until_ms, group.demands_of(rule)), default=0)
+                if until_ms > group.last_ms:
+                    found.append(Short(group.key, rule.name, until_ms))
+        return found
+
     def firing(self) -> list[AlertEvent]:
         """The events that began what fires now."""
         rules = (rule for group in self.groups.values() for rule in group.alerting())
@@ -153,6 +174,7 @@ class Engine:
             "groups": {key: group.snapshot() for key, group in self.groups.items()},
             "targets": [(*key, tracked.labels(self.store)) for key, tracked in self._targets.items()],
             "swept_ms": self._swept_ms,
+            "filling": self._filling.snapshot(),
             "held_by": {key: self.names(mask) for key, mask in self._held_by.items() if mask},
         }
 
@@ -171,15 +193,22 @@ class Engine:
         for source, target, series in here:
             slots = np.array([self.store.find(labels) for labels in series], np.int64)
             self._targets[source, target] = Tracked.of(slots, self.store)
+        if "filling" in state:
+            now = self._filling.demands
+            self._filling.restore(state["filling"])
+            self._filling.change(now, max((each["last_ms"] for each in state["groups"].values()), default=0))
         return self._adopt(state["groups"])
 
     def _install(self, groups: Sequence[RuleGroup]) -> None:
+        last_ms = max((group.last_ms for group in self.groups.values()), default=0)
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
         self._held_by = {key: mask for key, mask in self._held_by.items() if key in self.groups}
         rules = {(group.key, name) for group in self.groups.values() for name in group.guarded}
         self._context.guard.loaded(rules)
         demands = [demand for group in self.groups.values() for demand in group.demands()]
+        self._filling.change(demands, last_ms)
         self.store.demand(demands)
+        share(query for group in self.groups.values() for rule in group.rules for query in rule.queries)
         self._wanted = {demand.matchers for demand in demands}
         self.store.index.keep_only(self._wanted)
 
@@ -190,7 +219,8 @@ class Engine:
             group = self.groups.get(key)
             left = group.restore(state) if group else [rule_state for _, rule_state in state["rules"]]
             for rule_state in left:
-                self.store.end(rule_state["series"], state["last_ms"])
+                # A millisecond later: at the very time of a sample its value might outweigh the marker.
+                self.store.end(rule_state["series"], state.get("sample_ms", state["last_ms"]) + 1)
                 alerts = map(ActiveAlert.load, rule_state.get("active", ()))
                 events += [resolved(alert.told, state["last_ms"]) for alert in alerts if alert.told]
         return events

@@ -41,6 +41,14 @@ GROUP_DURATION = Gauge(
     ["group"],
     registry=REGISTRY,
 )
+RULE_EVALUATIONS = Counter(
+    "sentinel_rule_evaluations_total", "Rules evaluated, well or not.", ["group"], registry=REGISTRY
+)
+RULES_SHORT = Gauge(
+    "sentinel_rules_short",
+    "Rules that look further back than was kept before they came: their windows still fill.",
+    registry=REGISTRY,
+)
 RULE_FAILURES = Counter(
     "sentinel_rule_evaluation_failures_total", "Rule evaluations that failed.", ["group"], registry=REGISTRY
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from sentinel.store.journal import Step
 
 log = telemetry.logger("rules")
 EVERY_MS: Final = 250
+SHORT_EVERY_MS: Final = 15_000
 
 
 class AlertView(msgspec.Struct, frozen=True):
@@ -41,6 +43,7 @@ class Gauges:
         group = self._engine.groups[step.group]
         telemetry.GROUP_LAST.labels(step.group).set(step.at_ms / 1000)
         telemetry.GROUP_DURATION.labels(step.group).set(seconds)
+        telemetry.RULE_EVALUATIONS.labels(step.group).inc(len(group.rules))
         if group.health:
             telemetry.RULE_FAILURES.labels(step.group).inc(len(group.health))
         if group.health != self._problems.get(step.group, {}):
@@ -48,14 +51,23 @@ class Gauges:
                 log.warning("rule failed", group=step.group, rule=group.rules[number].name, error=problem)
             self._problems[step.group] = dict(group.health)
 
-    def forget(self) -> None:
-        """Groups may be gone after a reload."""
+    def reloaded(self) -> None:
+        """Groups may be gone, and others look further back than was kept for them."""
         telemetry.GROUP_LAST.clear()
         telemetry.GROUP_DURATION.clear()
+        self._count_short()
+        for short in self._engine.short():
+            until = datetime.fromtimestamp(short.until_ms / 1000, UTC).isoformat(timespec="seconds")
+            log.info("window not full yet", group=short.group, rule=short.rule, until=until)
+
+    def _count_short(self) -> None:
+        telemetry.RULES_SHORT.set(len(self._engine.short()))
 
     def update(self, now_ms: int) -> None:
         if now_ms - self._updated_ms < EVERY_MS:
             return
+        if now_ms // SHORT_EVERY_MS != self._updated_ms // SHORT_EVERY_MS:
+            self._count_short()
         self._updated_ms = now_ms
         for name, source in self._times.items():
             telemetry.SOURCE_UP.labels(name).set(source.condition != "disconnected")

@@ -126,7 +126,7 @@ class Host:
 
         def work(engine: Engine) -> None:
             self._publish(engine.reload(groups))
-            self.gauges.forget()
+            self.gauges.reloaded()
             self._snapshot_ms = 0
 
         await self.call(work)

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from sentinel.model import AlertEvent, AlertState, Labels
+from sentinel.model import AlertEvent, AlertState, Histogram, Labels
+from sentinel.rules.rendering import Element
 
 
 class ActiveAlert(msgspec.Struct):
@@ -18,13 +19,28 @@ class ActiveAlert(msgspec.Struct):
     """Labels of the sample that raised it: what annotations are rendered from."""
     active_at_ms: int
     value: float = 0.0
+    """Of a histogram 0, as in Prometheus."""
+    histogram: Histogram | None = None
+    seen_ms: int = 0
+    """When the expression gave it last."""
     keep_since_ms: int = 0
+    """Since when it fires only because something keeps it."""
     told: AlertEvent | None = None
     """The event that said it fires; None while it is pending."""
 
     @property
     def state(self) -> str:
         return "firing" if self.told else "pending"
+
+    @property
+    def element(self) -> Element:
+        """What the expression gave last."""
+        return Element(self.sample, self.value, self.histogram)
+
+    def see(self, element: Element, at_ms: int) -> None:
+        """The expression gives it."""
+        self.sample, self.value, self.histogram = element
+        self.seen_ms, self.keep_since_ms = at_ms, 0
 
     def step(self, holds: bool, at_ms: int, for_ms: int) -> AlertState | None:
         """The change that this evaluation brings and that others must hear of, if there is one."""
@@ -38,12 +54,15 @@ class ActiveAlert(msgspec.Struct):
     def dump(self) -> dict[str, Any]:
         """For the snapshot."""
         told = msgspec.structs.asdict(self.told) if self.told else None
-        return {**msgspec.structs.asdict(self), "told": told}
+        histogram = self.histogram.dump() if self.histogram else None
+        return {**msgspec.structs.asdict(self), "told": told, "histogram": histogram}
 
     @classmethod
     def load(cls, state: dict[str, Any]) -> ActiveAlert:
+        """Snapshots of the version before this one know less of an alert."""
         told = AlertEvent(**state["told"]) if state["told"] else None
-        return cls(**{**state, "told": told})
+        histogram = Histogram.load(state["histogram"]) if state.get("histogram") else None
+        return cls(**{**state, "told": told, "histogram": histogram})
 
 
 def event_id(rule: str, labels: Labels, state: AlertState, at_ms: int) -> str:

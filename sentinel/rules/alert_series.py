@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sentinel.model import Labels
 from sentinel.rules.active import ActiveAlert
+from sentinel.rules.schema import Rule
+from sentinel.rules.writer import end_series
 from sentinel.store.store import Store
+
+_METRICS: Final = ("ALERTS", "ALERTS_FOR_STATE")
+
+
+class _Names(NamedTuple):
+    """The series of one alert."""
+
+    pending: Labels
+    firing: Labels
+    for_state: Labels
 
 
 class AlertSeries:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, rule: Rule, store: Store) -> None:
         self._store = store
         self._written: set[Labels] = set()
+        self._names: dict[Labels, _Names] = {}
+        self._own = {name: text.text for name, text in rule.labels.items()}
 
     def write(self, alerts: Iterable[ActiveAlert], at_ms: int, source_mask: int) -> None:
         """One sample each; series of alerts that changed their state or ended go stale."""
         samples: dict[Labels, float] = {}
+        known, self._names = self._names, {}
         for alert in alerts:
-            state = {"__name__": "ALERTS", "alertstate": alert.state}
-            samples[alert.labels.with_(state)] = 1.0
-            samples[alert.labels.with_({"__name__": "ALERTS_FOR_STATE"})] = float(alert.active_at_ms // 1000)
+            names = known.get(alert.labels) or self._name(alert.labels)
+            self._names[alert.labels] = names
+            samples[names.firing if alert.told else names.pending] = 1.0
+            samples[names.for_state] = float(alert.active_at_ms // 1000)
         if not samples and not self._written:
             return
-        slots = np.array([self._store.slot(labels) for labels in samples], np.int64)
+        end_series(self._store, self._written - samples.keys(), at_ms, _METRICS)
+        slots = np.array(self._store.slots(samples), np.int64)
         values = np.fromiter(samples.values(), np.float64, len(samples))
-        self._store.end(self._written - samples.keys(), at_ms)
-        self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask)
+        self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask, _METRICS)
         self._written = set(samples)
 
     def snapshot(self) -> list[Labels]:
@@ -36,3 +53,12 @@ class AlertSeries:
 
     def restore(self, written: list[Labels]) -> None:
         self._written = set(written)
+
+    def _name(self, labels: Labels) -> _Names:
+        """A rule's label whose template gives nothing stands here as it is written, as in Prometheus."""
+        base = {**self._own, **labels.map}
+        return _Names(
+            pending=Labels({**base, "__name__": "ALERTS", "alertstate": "pending"}),
+            firing=Labels({**base, "__name__": "ALERTS", "alertstate": "firing"}),
+            for_state=Labels({**base, "__name__": "ALERTS_FOR_STATE"}),
+        )

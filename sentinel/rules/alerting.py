@@ -12,12 +12,17 @@ from urllib.parse import quote_plus
 
 from sentinel.errors import RuleError
 from sentinel.model import AlertEvent, AlertState, Labels
+from sentinel.promql import Query
 from sentinel.rules.active import ActiveAlert, event_id, resolved
 from sentinel.rules.alert_series import AlertSeries
-from sentinel.rules.context import Context, Moment, instant_vector, source_mask
+from sentinel.rules.context import Context, Moment, source_mask
+from sentinel.rules.keeping import Keeping, Look
 from sentinel.rules.load import Rule, RuleGroup
+from sentinel.rules.no_data import STAND_IN
+from sentinel.rules.rendering import NO_SERIES, Element, Rendering
 from sentinel.store.index import Demand
-from sentinel.template import RuleData
+
+Change = tuple[ActiveAlert, AlertState]
 
 
 class AlertingRule:
@@ -31,127 +36,141 @@ class AlertingRule:
         self.active: dict[Labels, ActiveAlert] = {}
         self.problem: RuleError | None = None
         self._context = context
-        self._series = AlertSeries(context.store)
-        self._labels_of: dict[int, Labels] = {}
-        self._generation = context.evaluator.generation
-        self._constant = all(template.constant is not None for template in rule.labels.values())
+        self._series = AlertSeries(rule, context.store)
+        self._rendering = Rendering(rule, context)
+        self._keeping = Keeping(rule, context)
+        self.queries = (self.query, *self._keeping.queries)
+        self._wording = self._told_as = _wording(rule, self.query)
 
     def demands(self) -> Sequence[Demand]:
-        return self.query.demands
+        return [demand for query in self.queries for demand in query.demands]
 
     def evaluate(self, moment: Moment) -> list[AlertEvent]:
         present = self._present(moment)
-        events: list[AlertEvent] = []
-        for labels, (sample, value) in present.items():
+        absent = [alert for labels, alert in self.active.items() if labels not in present]
+        look = self._keeping.look(absent, not present, moment)
+        if not present and self._keeping.lacks_all(look, moment):
+            present[self._rendering.labels(NO_SERIES, STAND_IN, moment.at_ms)] = STAND_IN
+        # Until here, where something may be raised, nothing has changed.
+        for labels, element in present.items():
             alert = self.active.get(labels)
             if alert is None:
-                alert = self.active[labels] = ActiveAlert(labels, sample, moment.at_ms)
-            alert.value, alert.sample, alert.keep_since_ms = value, sample, 0
-        for labels, alert in list(self.active.items()):
-            kept = labels in present or self._kept(alert, moment)
-            change = alert.step(kept, moment.at_ms, self.rule.for_ms)
-            if not kept:
-                del self.active[labels]
-            if change is not None:
-                events.append(self._tell(alert, change, moment))
-        events += self._limit(moment)
-        self._series.write(
-            self.active.values(), moment.sample_ms, source_mask(self._context.store, self.query)
-        )
+                alert = self.active[labels] = ActiveAlert(labels, element.sample, moment.at_ms)
+            alert.see(element, moment.at_ms)
+        self.problem = look.problem
+        changes = self._step(present, look, moment)
+        if self._over_limit():
+            return self._drop(changes, moment)
+        events = [self._tell(alert, change, moment) for alert, change in changes]
+        events += self._tell_anew(moment)
+        mask = source_mask(self._context.store, self.query)
+        self._series.write(self.active.values(), moment.sample_ms, mask)
+        self._keeping.flapping.forget(moment.at_ms)
         return events
 
+    def annotations(self, alert: ActiveAlert, sample_ms: int) -> dict[str, str]:
+        """The annotations of an active alert after the evaluation that read at `sample_ms`.
+
+        Of one that is only kept, those of when the expression gave it last, as in Prometheus.
+        """
+        at_ms = sample_ms + self.group.query_offset_ms
+        return self._rendering.annotations(alert.element, min(at_ms, alert.seen_ms or at_ms))
+
     def snapshot(self) -> dict[str, Any]:
-        return {"active": [alert.dump() for alert in self.active.values()], "series": self._series.snapshot()}
+        return {
+            "active": [alert.dump() for alert in self.active.values()],
+            "series": self._series.snapshot(),
+            "told_as": self._told_as,
+            **self._keeping.snapshot(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         alerts = [ActiveAlert.load(each) for each in state["active"]]
         self.active = {alert.labels: alert for alert in alerts}
         self._series.restore(state["series"])
+        self._told_as = state.get("told_as", self._wording)
+        self._keeping.restore(state)
 
-    def _present(self, moment: Moment) -> dict[Labels, tuple[Labels, float]]:
-        """Alert labels -> (labels of the sample, value), in the order of the result."""
-        evaluator = self._context.evaluator
-        ids, values = instant_vector(evaluator, self.query, moment.sample_ms)
-        if self._generation != evaluator.generation:
-            self._generation, self._labels_of = evaluator.generation, {}
-        present: dict[Labels, tuple[Labels, float]] = {}
-        samples = [evaluator.labels(id) for id in ids.tolist()]  # a template may query, and that may end ids
-        for id, sample, value in zip(ids.tolist(), samples, values.tolist(), strict=True):
-            labels = self._alert_labels(id, sample, value, moment)
+    def _present(self, moment: Moment) -> dict[Labels, Element]:
+        """What the expression gives by the labels of its alert, in the order of the result."""
+        present: dict[Labels, Element] = {}
+        for id, element in self._rendering.elements(self.query, moment.sample_ms):
+            labels = self._rendering.labels(id, element, moment.at_ms)
             if labels in present:
                 raise RuleError("vector contains metrics with the same labelset after applying alert labels")
-            present[labels] = (sample, value)
+            present[labels] = element
         return present
 
-    def _alert_labels(self, id: int, sample: Labels, value: float, moment: Moment) -> Labels:
-        known = self._labels_of.get(id) if self._constant else None
-        if known is not None:
-            return known
-        data = self._data(sample, value, moment)
-        own = {name: template.render(data) for name, template in self.rule.labels.items()}
-        labels = sample.with_({"__name__": "", **own, "alertname": self.name})
-        if self._constant:
-            self._labels_of[id] = labels
-        return labels
+    def _step(self, present: dict[Labels, Element], look: Look, moment: Moment) -> list[Change]:
+        """Moves every alert on; those that are over leave. Returns what others must hear of."""
+        changes: list[Change] = []
+        for labels, alert in list(self.active.items()):
+            fate = "holds" if labels in present else self._keeping.fate(alert, look, moment)
+            if fate == "frozen":
+                continue
+            change = alert.step(fate != "over", moment.at_ms, self.rule.for_ms)
+            if fate == "over":
+                del self.active[labels]
+            if change is not None:
+                changes.append((alert, change))
+        return changes
 
-    def _kept(self, alert: ActiveAlert, moment: Moment) -> bool:
-        """Absent now, but `keep_firing_for` holds it, or its source may just be away."""
-        if alert.told is None:
-            return False
-        if moment.may_be_away(alert.sample):
-            return True
-        if not self.rule.keep_firing_for_ms:
-            return False
-        alert.keep_since_ms = alert.keep_since_ms or moment.at_ms
-        return moment.at_ms - alert.keep_since_ms < self.rule.keep_firing_for_ms
-
-    def _limit(self, moment: Moment) -> list[AlertEvent]:
-        """Too many alerts: all are dropped, as in Prometheus, but the firing ones resolve."""
+    def _over_limit(self) -> bool:
         count, limit = len(self.active), self.group.limit
-        self.problem = None
-        if not limit or count <= limit:
-            return []
-        self.problem = RuleError(f"exceeded limit of {limit} with {count} alerts", rule=self.name)
-        firing = [alert.told for alert in self.active.values() if alert.told]
+        if limit <= 0 or count <= limit:
+            return False
+        self.problem = RuleError(f"exceeded limit of {limit} with {count} alerts")
+        return True
+
+    def _drop(self, changes: list[Change], moment: Moment) -> list[AlertEvent]:
+        """Too many alerts: all are dropped and no series written, as in Prometheus; what fired resolves."""
+        alerts = {id(alert): alert for alert in (*self.active.values(), *(alert for alert, _ in changes))}
         self.active = {}
-        return [resolved(told, moment.at_ms) for told in firing]
+        for alert in alerts.values():
+            if alert.told:
+                self._keeping.flapping.note(alert.labels, moment.at_ms)
+        return [resolved(alert.told, moment.at_ms) for alert in alerts.values() if alert.told]
 
     def _tell(self, alert: ActiveAlert, change: AlertState, moment: Moment) -> AlertEvent:
         """The event of a change; the alert remembers what it has told."""
-        data = self._data(alert.sample, alert.value, moment)
-        annotations = {name: each.render(data) for name, each in self.rule.annotations.items()}
+        self._keeping.flapping.note(alert.labels, moment.at_ms)
         if alert.told is not None:
+            annotations = self._rendering.annotations(alert.element, moment.at_ms)
             told, alert.told, alert.keep_since_ms = alert.told, None, 0
             return resolved(told, moment.at_ms, annotations=annotations, value=alert.value)
         labels = Labels({**self._context.external_labels.map, **alert.labels.map})
-        alert.told = AlertEvent(
-            id=event_id(self.key, labels, change, moment.at_ms),
+        alert.told = self._firing(alert, labels, moment.at_ms, moment)
+        return alert.told
+
+    def _tell_anew(self, moment: Moment) -> list[AlertEvent]:
+        """After the rule was rewritten: what fires on fires with the new texts."""
+        if self._told_as == self._wording:
+            return []
+        self._told_as = self._wording
+        events = []
+        for alert in self.active.values():
+            if alert.told and alert.told.evaluated_at_ms < moment.at_ms:
+                told = alert.told
+                alert.told = self._firing(alert, told.labels, told.starts_at_ms, moment)
+                events.append(alert.told)
+        return events
+
+    def _firing(self, alert: ActiveAlert, labels: Labels, since_ms: int, moment: Moment) -> AlertEvent:
+        return AlertEvent(
+            id=event_id(self.key, labels, "firing", moment.at_ms),
             rule=self.key,
             labels=labels,
-            annotations=annotations,
-            state=change,
-            starts_at_ms=moment.at_ms,
+            annotations=self._rendering.annotations(alert.element, moment.at_ms),
+            state="firing",
+            starts_at_ms=since_ms,
             ends_at_ms=0,
             value=alert.value,
             evaluated_at_ms=moment.at_ms,
-            generator_url=f"{self._context.external_url}/graph?g0.expr={quote_plus(self.rule.text)}&g0.tab=1",
+            generator_url=f"{self._context.external_url}/graph?g0.expr={quote_plus(self.query.text)}&g0.tab=1",
             incomplete=moment.incomplete,
         )
-        return alert.told
 
-    def _data(self, sample: Labels, value: float, moment: Moment) -> RuleData:
-        return RuleData(
-            labels=sample.map,
-            value=value,
-            external_labels=self._context.external_labels.map,
-            external_url=self._context.external_url,
-            query=lambda text: self._query(text, moment.sample_ms),
-            now_ms=moment.at_ms,
-        )
 
-    def _query(self, text: str, at_ms: int) -> list[tuple[Any, float]]:
-        evaluator = self._context.evaluator
-        ids, values = instant_vector(evaluator, evaluator.prepare(text), at_ms)
-        return [
-            (evaluator.labels(id).map, value) for id, value in zip(ids.tolist(), values.tolist(), strict=True)
-        ]
+def _wording(rule: Rule, query: Query) -> list[str]:
+    """Of what a firing event tells, all that depends on how the rule is written."""
+    return [query.text, *(f"{name}={each.text}" for name, each in sorted(rule.annotations.items()))]

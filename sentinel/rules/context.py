@@ -65,6 +65,9 @@ class RunningRule(Protocol):
 
     name: str
     query: Query
+    """Of its expression."""
+    queries: tuple[Query, ...]
+    """All that it asks at every evaluation or now and then."""
     problem: RuleError | None
     """What was wrong with the last evaluation although it went through (a limit that was hit)."""
 
@@ -90,18 +93,24 @@ def instant_vector(evaluator: Evaluator, query: Query, at_ms: int) -> tuple[Int6
         return value.ids, value.values
     if isinstance(value, Scalar):
         return np.array([evaluator.intern(Labels())], np.int64), np.array([value.value], np.float64)
-    raise RuleError(f"the expression gives a {type(value).__name__.lower()}, not a vector or scalar")
+    raise RuleError("rule result is not a vector or scalar")
 
 
-def selection_masks(store: Store, query: Query) -> list[int]:
-    """For each selector of a query, the sources that feed it, as bits. One that matches nothing has none."""
-    found = (selection.slots() for selection in query.selections)
+def elements(evaluator: Evaluator, query: Query, at_ms: int) -> frozenset[Labels]:
+    """The labels of a query's result, without the metric name."""
+    ids, _ = instant_vector(evaluator, query, at_ms)
+    return frozenset(evaluator.labels(id).drop(["__name__"]) for id in ids.tolist())
+
+
+def selection_masks(store: Store, *queries: Query) -> list[int]:
+    """For each selector of queries, the sources that feed it, as bits. One that matches nothing has none."""
+    found = (selection.slots() for query in queries for selection in query.selections)
     return [int(np.bitwise_or.reduce(store.sources[slots])) if len(slots) else 0 for slots in found]
 
 
-def source_mask(store: Store, query: Query) -> int:
-    """The sources that feed any selector of a query, as bits."""
+def source_mask(store: Store, *queries: Query) -> int:
+    """The sources that feed any selector of queries, as bits."""
     mask = 0
-    for each in selection_masks(store, query):
+    for each in selection_masks(store, *queries):
         mask |= each
     return mask

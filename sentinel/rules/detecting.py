@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from sentinel.detect.detector import Detector
 from sentinel.errors import RuleError
 from sentinel.model import AlertEvent, Floats, Int64s, Labels
+from sentinel.promql import Query
 from sentinel.rules.context import Context, Moment, instant_vector, source_mask
 from sentinel.rules.load import Rule
 from sentinel.rules.writer import SeriesWriter
@@ -22,9 +24,11 @@ FORGET_MS: Final = 86_400_000
 class DetectorRule:
     """Keeps a row of the detector's state for each series of the expression."""
 
-    def __init__(self, rule: Rule, context: Context) -> None:
+    def __init__(self, rule: Rule, limit: int, context: Context) -> None:
         self.name = rule.record
+        self._limit = limit
         self.query = context.evaluator.prepare(rule.expr)
+        self.queries: tuple[Query, ...] = (self.query,)
         self.problem: RuleError | None = None
         self._context = context
         self._detector: Detector = rule.make_detector()
@@ -47,13 +51,16 @@ class DetectorRule:
 
     def evaluate(self, moment: Moment) -> list[AlertEvent]:
         ids, values = instant_vector(self._context.evaluator, self.query, moment.sample_ms)
+        if 0 < self._limit < len(ids):
+            raise RuleError(f"exceeded limit of {self._limit} with {len(ids)} series")
+        series = {name: writer.series(ids) for name, writer in self._writers.items()}
         rows = self._rows(ids, moment.sample_ms)
         scores = self._detector.update(rows, moment.sample_ms, values)
         mask = source_mask(self._context.store, self.query)
         for name, writer in self._writers.items():
             column: Floats = getattr(scores, name)
             told = ~np.isnan(column)
-            writer.write(ids[told], column[told], moment.sample_ms, mask)
+            writer.write(list(compress(series[name], told.tolist())), column[told], moment.sample_ms, mask)
         return []
 
     def snapshot(self) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class RunningGroup:
         self.last_ms = 0
         self.health: dict[int, str] = {}
         """By rule number, what was wrong with its last evaluation."""
+        self.evaluated_ms: dict[int, int] = {}
+        """By rule number, the event time of its last evaluation, good or bad."""
         self.rules: list[RunningRule] = [_running(rule, group, context) for rule in group.rules]
         self._store, self._guard = context.store, context.guard
         self._source_labels = context.source_labels
@@ -43,18 +45,19 @@ class RunningGroup:
 
     def demands(self) -> list[Demand]:
         """What the rules read, reaching further back by the query offset."""
+        return [demand for rule in self.rules for demand in self.demands_of(rule)]
+
+    def demands_of(self, rule: RunningRule) -> list[Demand]:
         offset = self.spec.query_offset_ms
-        return [Demand(d.matchers, d.keep_ms + offset) for rule in self.rules for d in rule.demands()]
+        return [Demand(each.matchers, each.keep_ms + offset) for each in rule.demands()]
 
     def sources(self) -> int:
         """Bits of the sources that feed any rule; looked up again only when series or sources changed."""
-        versions = [selection.version for rule in self.rules for selection in rule.query.selections]
+        queries = [query for rule in self.rules for query in rule.queries]
+        versions = [selection.version for query in queries for selection in query.selections]
         stamp = (self._store.source_version, *versions)
         if self._fed_by[0] != stamp:
-            mask = 0
-            for rule in self.rules:
-                mask |= source_mask(self._store, rule.query)
-            self._fed_by = (stamp, mask)
+            self._fed_by = (stamp, source_mask(self._store, *queries))
         return self._fed_by[1]
 
     def evaluate(self, at_ms: int, held: int, incomplete: bool) -> list[AlertEvent]:
@@ -68,7 +71,7 @@ class RunningGroup:
             if number in self._set_aside:
                 self.health[number] = SET_ASIDE
                 continue
-            fed_by = selection_masks(self._store, rule.query) if held else []
+            fed_by = selection_masks(self._store, *rule.queries) if held else []
             if any(mask and not mask & ~held for mask in fed_by):
                 continue
             away = self._away(held, fed_by)
@@ -78,6 +81,7 @@ class RunningGroup:
                 problem = str(rule.problem) if rule.problem else ""
             except (RuleError, QueryError) as error:
                 problem = str(error)
+            self.evaluated_ms[number] = at_ms
             if problem:
                 self.health[number] = problem
             else:
@@ -96,19 +100,29 @@ class RunningGroup:
 
     def snapshot(self) -> dict[str, Any]:
         named = zip(self._names, self.rules, strict=True)
-        return {"last_ms": self.last_ms, "rules": [(name, rule.snapshot()) for name, rule in named]}
+        return {
+            "last_ms": self.last_ms,
+            "sample_ms": self.last_ms - self.spec.query_offset_ms,
+            "rules": [(name, rule.snapshot()) for name, rule in named],
+            "judged": [(self.evaluated_ms.get(n, 0), self.health.get(n, "")) for n in range(len(self.rules))],
+        }
 
     def restore(self, state: dict[str, Any]) -> list[dict[str, Any]]:
         """Take over the state of rules that are still here; returns the states nobody wants."""
         self.last_ms = state["last_ms"]
-        waiting: dict[str, deque[dict[str, Any]]] = {}
-        for identity, rule_state in state["rules"]:
-            waiting.setdefault(identity, deque()).append(rule_state)
-        for name, rule in zip(self._names, self.rules, strict=True):
-            mine = waiting.get(name)
-            if mine:
-                rule.restore(mine.popleft())
-        return [rule_state for left in waiting.values() for rule_state in left]
+        judged = state.get("judged", [(0, "")] * len(state["rules"]))
+        waiting: dict[str, deque[tuple[dict[str, Any], int, str]]] = {}
+        for (identity, rule_state), (evaluated_ms, problem) in zip(state["rules"], judged, strict=True):
+            waiting.setdefault(identity, deque()).append((rule_state, evaluated_ms, problem))
+        for number, (name, rule) in enumerate(zip(self._names, self.rules, strict=True)):
+            if mine := waiting.get(name):
+                rule_state, evaluated_ms, problem = mine.popleft()
+                rule.restore(rule_state)
+                if evaluated_ms:
+                    self.evaluated_ms[number] = evaluated_ms
+                if problem:
+                    self.health[number] = problem
+        return [rule_state for left in waiting.values() for rule_state, _, _ in left]
 
 
 def rule_identity(rule: Rule) -> str:
@@ -123,7 +137,8 @@ def rule_identity(rule: Rule) -> str:
 def guarded_name(rule: Rule) -> str:
     """Short enough for a label, and another one once the rule is written otherwise."""
     annotations = [f"{name}={each.text}" for name, each in sorted(rule.annotations.items())]
-    written = repr([rule_identity(rule), rule.text, *annotations])
+    own = [each for each in (rule.resolve_expr, rule.no_data != "ok", rule.flap) if each]
+    written = repr([rule_identity(rule), rule.text, *annotations, *own])
     return f"{rule.name} #{hashlib.sha256(written.encode()).hexdigest()[:8]}"
 
 
@@ -131,5 +146,5 @@ def _running(rule: Rule, group: RuleGroup, context: Context) -> RunningRule:
     if rule.alert:
         return AlertingRule(rule, group, context)
     if rule.detector:
-        return DetectorRule(rule, context)
+        return DetectorRule(rule, group.limit, context)
     return RecordingRule(rule, group.limit, context)

@@ -18,7 +18,7 @@ from sentinel import plugins
 from sentinel.documents import Place, Positions, compose, read_node, read_text, reread
 from sentinel.documents.wording import advice
 from sentinel.errors import ConfigError, ConfigErrors, QueryError, RuleError, TemplateError
-from sentinel.promql import Expr, parse
+from sentinel.promql import Expr, ast, parse
 from sentinel.rules.schema import (
     GroupEntry,
     PrometheusRule,
@@ -34,7 +34,9 @@ __all__ = ["Rule", "RuleGroup", "RuleText", "load_rules", "parse_rules"]
 
 _IN_EXPRESSION = re.compile(r"^\d+:\d+: ")
 """Where in the expression: said better by the place in the file."""
-NOT_BESIDE_RECORD = ("for", "keep_firing_for", "annotations")
+NOT_BESIDE_RECORD = ("for", "keep_firing_for", "annotations", "resolve_expr", "no_data", "flap")
+ABSENCE = frozenset(("absent", "absent_over_time"))
+"""Functions that give something because there is no data: with them a rule is its own `no_data`."""
 
 
 def load_rules(path: str | Path, file: str = "", *, strict: bool = True) -> list[RuleGroup]:
@@ -130,7 +132,9 @@ class _Loader:
         self._check_shape(entry)
         self._check_names("label", entry, entry.labels)
         self._check_names("annotation", entry, entry.annotations)
-        expr = self._expression(entry)
+        expr = self._expression(entry, "expr", entry.expr)
+        resolve_expr = self._expression(entry, "resolve_expr", entry.resolve_expr)
+        self._check_keeping(entry, expr, resolve_expr)
         labels = self._templates("labels", entry, {**group_labels, **entry.labels})
         annotations = self._templates("annotations", entry, entry.annotations)
         options = self._options(entry) if entry.detector else None
@@ -146,6 +150,9 @@ class _Loader:
             annotations=annotations,
             for_ms=int(entry.for_),
             keep_firing_for_ms=int(entry.keep_firing_for),
+            resolve_expr=resolve_expr,
+            no_data=entry.no_data,
+            flap=entry.flap,
             detector=entry.detector,
             options=options,
             file=self._path,
@@ -157,11 +164,14 @@ class _Loader:
         """Which keys go together."""
         if entry.record and entry.alert:
             self._refuse("only one of 'record' and 'alert' must be set", entry)
-        elif not entry.record and not entry.alert and self._positions.is_whole(entry):
+        elif not entry.name and self._positions.is_whole(entry):
             self._refuse("one of 'record' or 'alert' must be set", entry)
+        if not entry.expr and self._positions.is_whole(entry):
+            self._refuse("field 'expr' must be set in rule", entry)
         if entry.record:
-            values = (entry.for_, entry.keep_firing_for, entry.annotations)
-            for key, value in zip(NOT_BESIDE_RECORD, values, strict=True):
+            told = (entry.for_, entry.keep_firing_for, entry.annotations)
+            own = (entry.resolve_expr, entry.no_data != "ok", entry.flap)
+            for key, value in zip(NOT_BESIDE_RECORD, (*told, *own), strict=True):
                 if value:
                     place = self._positions.key(entry, key)
                     self._refuse(f"invalid field {key!r} in recording rule", entry, place)
@@ -180,15 +190,28 @@ class _Loader:
                 place = self._positions.key(entry, f"{what}s", name)
                 self._refuse(f"invalid {what} name: {name!r}", entry, place)
 
-    def _expression(self, entry: RuleEntry) -> Expr | None:
-        if not entry.expr:
-            if self._positions.is_whole(entry):
-                self._refuse("field 'expr' must be set in rule", entry)
+    def _check_keeping(self, entry: RuleEntry, expr: Expr | None, resolve_expr: Expr | None) -> None:
+        """What keeps an alert firing: keys of our own."""
+        if resolve_expr is not None and resolve_expr.kind != "instant vector":
+            message = f"'resolve_expr' must give an instant vector, not a {resolve_expr.kind}"
+            self._refuse(message, entry, self._positions.of(entry, "resolve_expr"))
+        if entry.no_data != "ok" and expr is not None and _says_absence(expr):
+            message = f"'no_data: {entry.no_data}' beside absent(): the expression says itself what is absent"
+            self._refuse(message, entry, self._positions.of(entry, "no_data"))
+        if entry.flap is not None:
+            for key in ("changes", "within", "hold"):
+                if getattr(entry.flap, key) <= 0:
+                    place = self._positions.of(entry.flap, key)
+                    self._refuse(f"'{key}' must be more than 0", entry, place)
+
+    def _expression(self, entry: RuleEntry, key: str, text: str) -> Expr | None:
+        """None: there is none, or it is refused."""
+        if not text:
             return None
         try:
-            return parse(entry.expr)
+            return parse(text)
         except QueryError as error:
-            place = self._positions.inside(entry, "expr", offset=error.position)
+            place = self._positions.inside(entry, key, offset=error.position)
             message = _IN_EXPRESSION.sub("", error.message)
             self._refuse(f"could not parse expression: {message}", entry, place)
             return None
@@ -233,6 +256,10 @@ class _Loader:
         self.errors.append(
             RuleError(message, path=self._path, line=line, column=column, rule=name, hint=hint)
         )
+
+
+def _says_absence(expr: Expr) -> bool:
+    return any(isinstance(node, ast.Call) and node.function in ABSENCE for node in ast.walk(expr))
 
 
 def _key(node: yaml.Node, name: str) -> str:

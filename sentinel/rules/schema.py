@@ -14,8 +14,22 @@ from sentinel.template import RuleData, RuleTemplate
 NONE = Duration(0)
 
 
+NoDataPolicy = Literal["ok", "alert", "keep_last"]
+"""An alert without data is over, as in Prometheus; or it is, and an alert says that there is no data at all;
+or it stays as it was."""
+
+
+class Flap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an alert counts as flapping: it fired or resolved `changes` times `within` a while; and for how
+    long its condition must then be over before it resolves."""
+
+    changes: int
+    within: Duration
+    hold: Duration
+
+
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule as written. `detector` and `with` are ours, the other keys Prometheus's."""
+    """One rule as written. The keys up to `annotations` are Prometheus's, the others ours."""
 
     record: str = ""
     alert: str = ""
@@ -24,6 +38,9 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     keep_firing_for: Duration = NONE
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    resolve_expr: str = ""
+    no_data: NoDataPolicy = "ok"
+    flap: Flap | None = None
     detector: str = ""
     with_: dict[str, Any] | None = msgspec.field(default=None, name="with")
 
@@ -85,7 +102,8 @@ class RuleText(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One checked rule. Either `record` or `alert` is set; `detector` only beside `record`.
+    """One checked rule. Either `record` or `alert` is set; `detector` only beside `record`, and
+    `resolve_expr`, `no_data` and `flap` only beside `alert`.
 
     `labels` hold the group's labels, with the rule's own laid over. `expr` is parsed from `text`.
     `options` are the detector's settings, its `Config`.
@@ -99,6 +117,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, RuleText]
     for_ms: int = 0
     keep_firing_for_ms: int = 0
+    resolve_expr: Expr | None = None
+    no_data: NoDataPolicy = "ok"
+    flap: Flap | None = None
     detector: str = ""
     options: Any = None
     file: str

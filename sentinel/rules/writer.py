@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from sentinel.errors import RuleError
@@ -16,12 +18,13 @@ class SeriesWriter:
     def __init__(self, store: Store, evaluator: Evaluator, name: str, labels: dict[str, str]) -> None:
         self._store, self._evaluator = store, evaluator
         self._overlay = {**labels, "__name__": name}
+        self._names = (name,)
         self._written: set[Labels] = set()
         self._labels_of: dict[int, Labels] = {}
         self._generation = evaluator.generation
 
-    def write(self, ids: Int64s, values: Floats, at_ms: int, source_mask: int) -> None:
-        """One sample per id at `at_ms`; series of the last write that are not in this one end.
+    def series(self, ids: Int64s) -> list[Labels]:
+        """The series that results become, row by row. Nothing is written yet.
 
         Raises:
             RuleError: two results have the same labels once the rule's labels are laid over.
@@ -29,12 +32,15 @@ class SeriesWriter:
         labels = [self._final(id) for id in ids.tolist()]
         if len(set(labels)) != len(labels):
             raise RuleError("vector contains metrics with the same labelset after applying rule labels")
-        self._store.end(self._written - set(labels), at_ms)
-        self._written = set(labels)
-        rows = np.array([self._store.slot(each) for each in labels], np.int64)
-        self._store.write(
-            rows, np.full(len(rows), at_ms, np.int64), np.ascontiguousarray(values), source_mask
-        )
+        return labels
+
+    def write(self, series: Sequence[Labels], values: Floats, at_ms: int, source_mask: int) -> None:
+        """One sample each at `at_ms`; series of the last write that are not in this one end."""
+        end_series(self._store, self._written.difference(series), at_ms, self._names)
+        self._written = set(series)
+        rows = np.array(self._store.slots(series), np.int64)
+        times = np.full(len(rows), at_ms, np.int64)
+        self._store.write(rows, times, np.ascontiguousarray(values), source_mask, self._names)
 
     def snapshot(self) -> list[Labels]:
         return sorted(self._written)
@@ -50,3 +56,14 @@ class SeriesWriter:
         if labels is None:
             labels = self._labels_of[id] = self._evaluator.labels(id).with_(self._overlay)
         return labels
+
+
+def end_series(store: Store, series: Iterable[Labels], at_ms: int, names: Sequence[str]) -> None:
+    """These series, of metrics of these names, are over, but those that another rule has just written to."""
+    found = {labels: store.find(labels) for labels in series}
+    if found:
+        slots = np.array(list(found.values()), np.int64)
+        known = slots >= 0
+        fresh = np.zeros(len(slots), np.bool_)
+        fresh[known] = store.latest(slots[known], at_ms, 1)[0]
+        store.end([labels for labels, still in zip(found, fresh, strict=True) if not still], at_ms, names)

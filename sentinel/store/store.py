@@ -30,7 +30,7 @@ _AT_ONCE: Final = 4096
 
 
 class Store:
-    """Series by slot. `retention_ms` None keeps what is asked for; a number keeps every series that long."""
+    """Series by slot. `retention_ms` None keeps what is asked for; a number keeps all at least that long."""
 
     def __init__(self, *, retention_ms: int | None = None) -> None:
         self.index = SeriesIndex()
@@ -109,11 +109,10 @@ class Store:
             selection.keep_ms = max(selection.keep_ms, demand.keep_ms)
             self._asked.append(selection)
         live = np.array(self.index.live(), np.int64)
-        self.windows.meta[live, kernels.KEEP] = UNASKED if self._retention_ms is None else self._retention_ms
-        for selection in (
-            sorted(self._asked, key=lambda each: each.keep_ms) if self._retention_ms is None else ()
-        ):
-            self.windows.meta[selection.slots(), kernels.KEEP] = selection.keep_ms
+        least_ms = UNASKED if self._retention_ms is None else self._retention_ms
+        self.windows.meta[live, kernels.KEEP] = least_ms
+        for selection in sorted(self._asked, key=lambda each: each.keep_ms):
+            self.windows.meta[selection.slots(), kernels.KEEP] = max(selection.keep_ms, least_ms)
 
     def ingest(
         self, batch: SampleBatch, source_mask: int, series_limit: int = 1 << 62
@@ -174,8 +173,8 @@ class Store:
         self._created[source_mask] = created
         if new:
             slots, keep_ms_of, serials = np.ascontiguousarray(np.array(new, np.int64).T)
-            kept = keep_ms_of if self._retention_ms is None else np.full_like(slots, self._retention_ms)
-            self.windows.open(slots, kept, serials)
+            least_ms = UNASKED if self._retention_ms is None else self._retention_ms
+            self.windows.open(slots, np.maximum(keep_ms_of, least_ms), serials)
             if self._known is not None:
                 self._known.add(map(self.labels, slots.tolist()), slots)
         return found

@@ -27,6 +27,10 @@ groups:
         keep_firing_for: 3s
         labels: {severity: page, size: "{{ if gt $value 90.0 }}large{{ else }}small{{ end }}"}
         annotations: {summary: "{{ $labels.service }} at {{ $value }}"}
+      - alert: Swings
+        expr: service:load > 31
+        resolve_expr: service:load < 29
+        flap: {changes: 3, within: 20s, hold: 3s}
       - {alert: Rising, expr: "max by (service) (rate(work_total[10s])) > 3"}
   - name: second
     interval: 2s

@@ -127,3 +127,39 @@ def test_a_group_that_stands_still_makes_nobody_else_keep_more() -> None:
     slot = world.engine.store.find(Labels({"__name__": "lag", "cluster": "b"}))
     first, last = world.engine.store.spans(np.array([slot], np.int64), 0, 1 << 60)
     assert last[0] - first[0] <= 64
+
+
+NO_DATA = """
+groups:
+  - name: g
+    interval: 1m
+    rules: [{alert: Lag, expr: lag > 10, no_data: alert}]
+  - name: only-a
+    interval: 1m
+    rules: [{alert: Held, expr: 'lag{cluster="b"} > 10', resolve_expr: 'lag{cluster="a"} < 5'}]
+"""
+
+
+def test_a_source_that_is_away_is_not_the_same_as_no_data() -> None:
+    """`b` falls silent while `a` is away for as long; then `a` is back and falls silent too."""
+    world = World()
+    world.engine = Engine(parse_rules(NO_DATA, "r.yml"), Settings(sources=("a", "b")))
+    world.pass_minute(a=1, b=1)
+    for _ in range(8):
+        assert world.pass_minute(("a",)) == set()
+    assert world.pass_minute(a=1) == set()
+    for _ in range(6):
+        world.pass_minute()
+    assert world.fired == {("Lag", "")}
+    assert world.pass_minute(a=1) == set()
+
+
+def test_what_resolve_expr_reads_is_waited_for() -> None:
+    world = World()
+    world.engine = Engine(parse_rules(NO_DATA, "r.yml"), Settings(sources=("a", "b")))
+    world.pass_minute(a=1, b=1)
+    assert world.engine.groups["r.yml;only-a"].sources() == 0b11
+    world.minute += 1
+    now = START + 60_000 * world.minute
+    assert world.engine.advance([Step("r.yml;only-a", now, ("a",))]) == []
+    assert world.engine.groups["r.yml;only-a"].evaluated_ms == {0: now - 60_000}

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from sentinel.errors import ConfigErrors, RuleError
+from sentinel.model import Duration
+from sentinel.promql import parse as parse_expression
 from sentinel.rules.load import RuleGroup, load_rules, parse_rules
+from sentinel.rules.schema import Flap
 from sentinel.template import RuleData
 
 
@@ -43,6 +46,9 @@ groups:
         expr: up == 0
         for: 5m
         keep_firing_for: 1h
+        resolve_expr: up == 1
+        no_data: keep_last
+        flap: {changes: 4, within: 10m, hold: 5m}
         labels: {severity: page, version: 1.10}
         annotations: {summary: "{{ $labels.job }} is down"}
       - record: job:odd
@@ -65,6 +71,8 @@ def test_everything_a_file_can_say() -> None:
     assert (record.record, record.name, record.text) == ("job:up:sum", "job:up:sum", "sum by (job) (up)")
     assert record.static_labels() == {"team": "core", "tier": "2", "braces": "{{ kept }}"}
     assert record.labels["braces"].render(RuleData({}, 0)) == "{{ kept }}"
+    assert (alert.resolve_expr, alert.no_data) == (parse_expression("up == 1"), "keep_last")
+    assert alert.flap == Flap(changes=4, within=Duration(600_000), hold=Duration(300_000))
     assert (alert.alert, alert.for_ms, alert.keep_firing_for_ms) == ("Down", 300_000, 3_600_000)
     assert (alert.file, alert.line, alert.column) == ("r.yml", 12, 9)
     assert alert.labels["version"].constant == "1.10"
@@ -113,6 +121,35 @@ def test_defaults() -> None:
             "4:43: rule 'A': annotation 's': template: ",
         ),
         ("{alert: A, expr: up, labels: {s: '{{ nope }}'}}", "4:38: rule 'A': label 's': template: "),
+        ("{record: a, expr: up, flap: {changes: 1, within: 1m, hold: 1m}}", "invalid field 'flap' in record"),
+        (
+            "{record: a, expr: up, no_data: alert}",
+            "4:27: rule 'a': invalid field 'no_data' in recording rule",
+        ),
+        ("{record: a, expr: up, resolve_expr: up}", "4:27: rule 'a': invalid field 'resolve_expr' in record"),
+        (
+            "{alert: A, expr: up, resolve_expr: up >}",
+            "4:44: rule 'A': could not parse expression: parse error",
+        ),
+        (
+            "{alert: A, expr: up, resolve_expr: 'up[1m]'}",
+            "4:40: rule 'A': 'resolve_expr' must give an instant",
+        ),
+        ("{alert: A, expr: up, resolve_expr: 1}", "must give an instant vector, not a scalar"),
+        ("{alert: A, expr: up, no_data: page}", "4:35: unknown value 'page'"),
+        (
+            "{alert: A, expr: 'absent(up)', no_data: alert}",
+            "4:45: rule 'A': 'no_data: alert' beside absent()",
+        ),
+        ("{alert: A, expr: up, flap: {changes: 2, within: 1m}}", "hold"),
+        (
+            "{alert: A, expr: up, flap: {changes: 0, within: 1m, hold: 1m}}",
+            "4:42: rule 'A': 'changes' must be",
+        ),
+        (
+            "{alert: A, expr: up, flap: {changes: 1, within: 1m, hold: 0s}}",
+            "4:63: rule 'A': 'hold' must be mo",
+        ),
         ("{record: a, expr: up, detector: devation}", "4:37: rule 'a': unknown detector 'devation' (did you"),
         ("{alert: A, expr: up, detector: deviation}", "it goes beside 'record'"),
         ("{record: a, expr: up, with: {warmup: 1}}", "4:27: rule 'a': 'with' holds a detector's arguments"),
