@@ -101,6 +101,8 @@ class Engine:
     ) -> tuple[int, dict[str, int]]:
         """Take samples in. Returns (stored, dropped by reason)."""
         _, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        if not self.groups and len(batch):
+            self._sweep(int(batch.timestamp_ms.max()))  # no evaluation says what time it is
         dropped = {reason: int(counts[code]) for code, reason in DROP_REASONS.items() if counts[code]}
         return int(counts[0]), dropped
 
@@ -240,10 +242,17 @@ class Engine:
             for bit in self._bits.values()
             if (found := [at for mask, at in begun if mask & bit])
         }
-        if newest >= self._swept_ms + SWEEP_MS:
-            self._swept_ms = newest
-            self.store.expire(functools.reduce(operator.or_, self._held_by.values(), 0))
-            self.store.index.keep_only(self._wanted)  # ad-hoc queries leave selections behind
+        self._sweep(newest)
+
+    def _sweep(self, now_ms: int) -> None:
+        """Now and then, forget what nobody has use for any more."""
+        if now_ms < self._swept_ms + SWEEP_MS:
+            return
+        self._swept_ms = now_ms
+        if not self.groups:
+            self.store.windows.horizon_ms = now_ms
+        self.store.expire(functools.reduce(operator.or_, self._held_by.values(), 0))
+        self.store.index.keep_only(self._wanted)  # ad-hoc queries leave selections behind
 
     def _translate(self, masks: Int64s, names: list[str]) -> Int64s:
         """Source bits as they were numbered when the snapshot was taken -> as they are numbered now."""

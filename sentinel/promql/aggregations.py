@@ -131,16 +131,16 @@ def grouping(invocation: Invocation, node: ast.Aggregation) -> Transform:
 
 def group_rows(sets: LabelSets, transform: Transform, ids: Int64s) -> Groups:
     """The groups of rows that a change of labels makes equal."""
-    known: tuple[Int64s, Groups] | None = transform.groups
     labels = transform(ids)
-    if known is not None and known[0] is labels:
-        return known[1]
+    known: Groups | None = transform.groups.get(labels)
+    if known is not None:
+        return known
     group, members = number_groups(sets, labels)
     order = np.argsort(sets.fingerprints(members), kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     groups = Groups(rank[group], members[order])
-    transform.groups = (labels, groups)
+    transform.groups.put(labels, groups)
     return groups
 
 

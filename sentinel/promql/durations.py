@@ -9,8 +9,8 @@ from typing import Final, NoReturn
 
 from sentinel.errors import QueryError
 from sentinel.promql import ast
+from sentinel.promql.syntax.literals import MAX_SECONDS
 
-_MAX_SECONDS: Final = 2**63 / 1e9
 _ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
@@ -79,7 +79,7 @@ class _Times:
             _fail(expr, "duration is NaN or infinite")
         if value <= 0 and not negative:
             _fail(expr, "duration must be greater than 0")
-        if abs(value) > _MAX_SECONDS:
+        if abs(value) > MAX_SECONDS:
             _fail(expr, "duration is out of range")
         return int(value * 1000)
 

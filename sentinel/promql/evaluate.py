@@ -107,6 +107,11 @@ class Evaluator:
         with np.errstate(all="ignore"):
             return self._final(run, self._steps(run, run.expr, start_ms, end_ms, step_ms))
 
+    def in_order(self, matrix: Matrix) -> Matrix:
+        """The matrix with its series sorted by labels, as people get to see it."""
+        pairs = [self._sets[id].pairs for id in matrix.ids.tolist()]
+        return matrix.take(np.array(sorted(range(len(pairs)), key=pairs.__getitem__), np.int64))
+
     def labels(self, id: int) -> Labels:
         return self._sets[id]
 
@@ -152,11 +157,9 @@ class Evaluator:
         return len(self._sets) > 2 * wanted + _SPARE_IDS
 
     def _final(self, run: Run, matrix: Matrix) -> Matrix:
-        """The matrix with the names it ends with, sorted by labels."""
+        """The matrix with the names it ends with."""
         ids = run.named(matrix.ids, matrix.drop_name)
-        matrix = merged(self._sets, replace(matrix, ids=ids, drop_name=None))
-        order = sorted(range(len(matrix)), key=lambda row: self._sets[int(matrix.ids[row])])
-        return matrix.take(np.array(order, np.int64))
+        return merged(self._sets, replace(matrix, ids=ids, drop_name=None))
 
     def _steps(self, run: Run, expr: ast.Expr, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         steps = []

@@ -8,7 +8,8 @@ ids not seen before: grouping 100,000 series is one numpy gather.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class LabelSets:
         self._pairings: dict[Hashable, Pairing] = {}
         self._columns: dict[Hashable, Column] = {}
         self._scratch = np.empty(0, np.int64)
-        self._distinct: Int64s | None = None
+        self._distinct: ByArray[bool] = ByArray()
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -89,14 +90,14 @@ class LabelSets:
 
     def duplicate(self, ids: Int64s) -> int:
         """A row whose id occurs in a later row too, or -1."""
-        if ids is self._distinct or len(ids) < 2:
+        if len(ids) < 2 or self._distinct.get(ids):
             return -1
         rows = np.arange(len(ids))
         place = self.scratch()
         place[ids] = rows
         clash = np.flatnonzero(place[ids] != rows)
         if not len(clash):
-            self._distinct = ids
+            self._distinct.put(ids, True)
             return -1
         return int(clash[0])
 
@@ -106,22 +107,40 @@ class LabelSets:
             raise QueryError("vector cannot contain metrics with the same labelset", kind="execution")
 
 
+_T = TypeVar("_T")
+
+
+class ByArray(Generic[_T]):
+    """What is known of an array, as long as somebody holds that very array. Nobody writes to such arrays."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[ref[Int64s], _T]] = {}
+
+    def get(self, array: Int64s) -> _T | None:
+        found = self._found.get(id(array))
+        return found[1] if found is not None and found[0]() is array else None
+
+    def put(self, array: Int64s, value: _T) -> None:
+        key, found = id(array), self._found
+        self._found[key] = (ref(array, lambda _: found.pop(key, None)), value)
+
+
 class Transform:
     """A change of labels as an array from id to id. Asked for the same array again, it gives the same one."""
 
     def __init__(self, sets: LabelSets, change: Change) -> None:
         self._sets, self._change = sets, change
         self._to = np.empty(0, np.int64)
-        self._source: Int64s | None = None
-        self._result = self._to
-        self.groups: Any = None
-        """What an aggregation made of the last result: rows by group (see `aggregations.Groups`)."""
+        self._results: ByArray[Int64s] = ByArray()
+        self.groups: ByArray[Any] = ByArray()
+        """What an aggregation made of a result: rows by group (see `aggregations.Groups`)."""
 
     def __call__(self, ids: Int64s) -> Int64s:
-        if ids is not self._source:
-            self._result = self._look_up(ids)
-            self._source = ids
-        return self._result
+        result = self._results.get(ids)
+        if result is None:
+            result = self._look_up(ids)
+            self._results.put(ids, result)
+        return result
 
     def _look_up(self, ids: Int64s) -> Int64s:
         if len(self._to) < len(self._sets):
@@ -129,8 +148,8 @@ class Transform:
             grown[: len(self._to)] = self._to
             self._to = grown
         result = self._to[ids]
-        new = np.unique(ids[result < 0]).tolist()
-        if new:
+        if len(result) and result.min() < 0:
+            new = np.unique(ids[result < 0]).tolist()
             intern, change, labels = self._sets.intern, self._change, self._sets.__getitem__
             self._to[new] = [intern(change(labels(id))) for id in new]
             result = self._to[ids]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sentinel.errors import QueryError
 from sentinel.model import Bools, Int64s
 from sentinel.promql import ast
@@ -63,8 +65,7 @@ class Run:
     def renamed(self, vector: Vector) -> Vector:
         """The vector without metric names: at once, or marked so that they go at the end."""
         if self.delayed_name_removal:
-            marks: Bools = vector.ids >= 0
-            return Vector(vector.ids, vector.values, marks)
+            return Vector(vector.ids, vector.values, np.ones(len(vector), np.bool_))
         ids = self.sets.dropping(METADATA)(vector.ids)
         self.sets.require_distinct(ids)
         return Vector(ids, vector.values)

@@ -87,16 +87,15 @@ def float_samples(invocation: Invocation, matrix: Matrix) -> Matrix:
 def by_kind(
     invocation: Invocation, matrix: Matrix, of_floats: OfFloats, of_histograms: OfHistograms
 ) -> tuple[Int64s, Floats]:
-    """(rows, values): of each series of floats by columns, of each one of histograms by itself.
+    """(ids, values): of each series of floats by columns, of each one of histograms by itself.
 
     A series that has both kinds has no result and is warned of; nor has one whose `of_histograms` is None.
     """
-    rows = np.arange(len(matrix))
     if not invocation.run.native:
-        return rows, of_floats(matrix)
+        return matrix.ids, of_floats(matrix)
     has_float, has_histogram = kinds(matrix)
     if not has_histogram.any():
-        return rows, of_floats(matrix)
+        return matrix.ids, of_floats(matrix)
     for row in np.flatnonzero(has_float & has_histogram).tolist():
         invocation.warn(f"{MIXED} metric name {metric_of(invocation, matrix, row)}", invocation.args[0])
     values, known = np.empty(len(matrix)), ~has_histogram
@@ -105,7 +104,7 @@ def by_kind(
         result = _guarded(invocation, matrix, row, of_histograms)
         if result is not None:
             values[row], known[row] = as_value(invocation, result), True
-    return rows[known], values[known]
+    return matrix.ids[known], values[known]
 
 
 def _guarded(

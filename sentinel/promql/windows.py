@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from sentinel.model import STALE_BITS, Int64s
@@ -26,6 +24,8 @@ def without_stale(matrix: Matrix, where: Int64s) -> Matrix:
         spans = (first, last, matrix.timestamp_ms, matrix.value)
         last = _kernels.copy_samples(*spans, bits, marker, timestamp_ms, value)
         first = np.concatenate(([0], last[:-1]))
+    first, last = first[where], last[where]
     filled = last > first
-    matrix = replace(matrix, first=first[where], last=last[where], timestamp_ms=timestamp_ms, value=value)
-    return matrix if filled.all() else matrix.take(filled[where])
+    start_ms, end_ms = matrix.start_ms, matrix.end_ms
+    matrix = Matrix(matrix.ids, first, last, timestamp_ms, value, start_ms, end_ms)
+    return matrix if filled.all() else matrix.take(filled)

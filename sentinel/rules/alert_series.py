@@ -27,7 +27,8 @@ class _Names(NamedTuple):
 class AlertSeries:
     def __init__(self, rule: Rule, store: Store) -> None:
         self._store = store
-        self._written: set[Labels] = set()
+        self.written: set[Labels] = set()
+        """By the last evaluation."""
         self._names: dict[Labels, _Names] = {}
         self._own = {name: text.text for name, text in rule.labels.items()}
 
@@ -40,19 +41,17 @@ class AlertSeries:
             self._names[alert.labels] = names
             samples[names.firing if alert.told else names.pending] = 1.0
             samples[names.for_state] = float(alert.active_at_ms // 1000)
-        if not samples and not self._written:
-            return
-        end_series(self._store, self._written - samples.keys(), at_ms, _METRICS)
+        end_series(self._store, self.written - samples.keys(), at_ms, _METRICS)
         slots = np.array(self._store.slots(samples), np.int64)
         values = np.fromiter(samples.values(), np.float64, len(samples))
         self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask, _METRICS)
-        self._written = set(samples)
+        self.written = set(samples)
 
     def snapshot(self) -> list[Labels]:
-        return sorted(self._written)
+        return sorted(self.written)
 
     def restore(self, written: list[Labels]) -> None:
-        self._written = set(written)
+        self.written = set(written)
 
     def _name(self, labels: Labels) -> _Names:
         """A rule's label whose template gives nothing stands here as it is written, as in Prometheus."""

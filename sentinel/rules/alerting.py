@@ -63,8 +63,9 @@ class AlertingRule:
             return self._drop(changes, moment)
         events = [self._tell(alert, change, moment) for alert, change in changes]
         events += self._tell_anew(moment)
-        mask = source_mask(self._context.store, self.query)
-        self._series.write(self.active.values(), moment.sample_ms, mask)
+        if self.active or self._series.written:
+            mask = source_mask(self._context.store, self.query)
+            self._series.write(self.active.values(), moment.sample_ms, mask)
         self._keeping.flapping.forget(moment.at_ms)
         return events
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sentinel.errors import QueryError
-from sentinel.promql import Evaluator, Scalar, Value, ast, parse, to_text
+from sentinel.promql import Evaluator, Matrix, Scalar, Value, ast, parse, to_text
 from sentinel.promql.plan import Query
 from tests.conformance.promqltest_compare import (
     MismatchError,
@@ -127,6 +127,8 @@ def _evaluated(evaluator: Evaluator, command: Eval, expr: str, run: Callable[[Qu
     try:
         query = evaluator.prepare(expr)
         value = run(query)
+        if isinstance(value, Matrix):
+            value = evaluator.in_order(value)
     except QueryError as error:
         compare_failure(command, str(error))
         return None
@@ -150,7 +152,7 @@ def _check_instant(evaluator: Evaluator, command: Eval, expr: str, at_ms: int) -
         return
     times = at_ms - 60_000, at_ms + 60_000, 60_000
     try:
-        found = list(rows(evaluator, evaluator.range(evaluator.prepare(expr), *times)))
+        found = list(rows(evaluator, evaluator.in_order(evaluator.range(evaluator.prepare(expr), *times))))
     except QueryError as error:
         raise MismatchError(f"as a range: {error}") from error
     now = [(labels, points[at_ms]) for labels, points in found if at_ms in points]

@@ -49,8 +49,8 @@ def _folded(invocation: Invocation, matrix: Matrix, kernel: str, of_histograms: 
         note_combined(invocation, folded.collision, folded.reconciled, "aggregation")
         return folded.histogram
 
-    rows, values = by_kind(invocation, matrix, of_floats, of_row)
-    return invocation.run.renamed(Vector(matrix.ids[rows], values))
+    ids, values = by_kind(invocation, matrix, of_floats, of_row)
+    return invocation.run.renamed(Vector(ids, values))
 
 
 @function("count_over_time(matrix) vector", native=True)

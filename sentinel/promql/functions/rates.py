@@ -55,8 +55,8 @@ def _growth(invocation: Invocation, matrix: Matrix, *, counter: bool, seconds: f
         return native_rates.growth(invocation, row, counter, seconds)
 
     matrix = extended.measurable(matrix, kind) if kind else _at_least_two(matrix)
-    rows, values = by_kind(invocation, matrix, of_floats, of_row)
-    return invocation.run.renamed(Vector(matrix.ids[rows], values))
+    ids, values = by_kind(invocation, matrix, of_floats, of_row)
+    return invocation.run.renamed(Vector(ids, values))
 
 
 @function("increase(matrix) vector", native=True)
@@ -107,8 +107,8 @@ def _last_two(
     def of_row(row: Row) -> Histogram:
         return native_rates.instant(invocation, row, rate)
 
-    rows, values = by_kind(invocation, matrix, of_matrix, of_row)
-    return invocation.run.renamed(Vector(matrix.ids[rows], values))
+    ids, values = by_kind(invocation, matrix, of_matrix, of_row)
+    return invocation.run.renamed(Vector(ids, values))
 
 
 @function("irate(matrix) vector", native=True)
