@@ -12,7 +12,7 @@ import msgspec
 
 from sentinel import __version__, decode, telemetry
 from sentinel.alert.log import AlertLog
-from sentinel.api import lifecycle
+from sentinel.api import lifecycle, prometheus
 from sentinel.api.server import Server, serve
 from sentinel.api.web_config import load_web_config
 from sentinel.app.sources import Sources, source_labels, source_names
@@ -27,7 +27,7 @@ from sentinel.errors import ConfigErrors, SentinelError, StateError
 from sentinel.host import Host
 from sentinel.host.settings import HostSettings
 from sentinel.host.suspects import Suspects
-from sentinel.model import Labels
+from sentinel.model import Duration, Labels
 from sentinel.rules.load import RuleGroup
 
 log = telemetry.logger("app")
@@ -43,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
     enable_lifecycle: bool = False
     web_config: Path | None = None
     snapshot_interval_ms: int = 60_000
+    queries: prometheus.QuerySettings = prometheus.QuerySettings()
 
 
 class App:
@@ -51,6 +52,7 @@ class App:
     def __init__(self, config: Config, options: Options, clock: Clock | None = None) -> None:
         self.config, self.options = config, options
         self.clock = clock or SystemClock()
+        self._reloaded = (True, self.clock.now_ms())
         self._stopped, self._wished = asyncio.Event(), False
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,10 +164,12 @@ class App:
                 self.config = fresh
         except SentinelError as error:
             telemetry.RELOAD_OK.set(0)
+            self._reloaded = (False, self._reloaded[1])
             problems = error.errors if isinstance(error, ConfigErrors) else [error]
             log.error("reload refused", errors=[str(problem) for problem in problems])
             raise
         telemetry.RELOAD_OK.set(1)
+        self._reloaded = (True, self.clock.now_ms())
         log.info("reloaded", groups=len(fresh.groups))
 
     def unready(self) -> str:
@@ -185,8 +189,21 @@ class App:
             telemetry.REGISTRY,
             self.options.enable_lifecycle,
         )
-        routes = [*lifecycle.routes(state), *self.sources.routes()]
+        routes = [*lifecycle.routes(state), *prometheus.routes(self._about()), *self.sources.routes()]
         return await serve(routes, self.options.listen, self.options.web_config)
+
+    def _about(self) -> prometheus.About:
+        return prometheus.About(
+            host=self.host,
+            clock=self.clock,
+            queries=self.options.queries,
+            configuration=lambda: _sections(self.config),
+            flags=_flags(self.config, self.options),
+            retention=lambda: str(self.config.store.retention),
+            scraped=lambda: {s.name: s.scrape for s in self.config.sources if s.scrape is not None},
+            alertmanagers=lambda: [each.base for each in self.config.alertmanagers],
+            reloaded=lambda: self._reloaded,
+        )
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -250,3 +267,24 @@ def _settings(config: Config, options: Options) -> Settings:
         external_url=_external_url(config, options),
         retention_ms=config.store.retention_ms,
     )
+
+
+def _sections(config: Config) -> dict[str, Any]:
+    """What stands in the configuration's file, as the daemon goes by it."""
+    found = {"global": config.global_, "sources": config.sources, "store": config.store}
+    optional = ("alert_topic", "alertmanagers", "heartbeat", "clusters")
+    return found | {name: value for name in optional if (value := getattr(config, name))}
+
+
+def _flags(config: Config, options: Options) -> dict[str, str]:
+    """The command line, with what was left to its defaults."""
+    return {
+        "config.file": str(config.path),
+        "storage.path": str(options.storage),
+        "web.listen-address": options.listen,
+        "web.enable-lifecycle": str(options.enable_lifecycle).lower(),
+        "web.config.file": str(options.web_config or ""),
+        "query.timeout": str(Duration(round(options.queries.timeout_seconds * 1000))),
+        "query.max-samples": str(options.queries.max_samples),
+        "query.lookback-delta": str(Duration(options.queries.lookback_ms)),
+    }

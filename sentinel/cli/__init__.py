@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from sentinel import __version__
 from sentinel.errors import SentinelError
 
-VERBS = ("run", "check", "demo")
+VERBS = ("run", "check", "test", "query", "demo")
 
 
 class _Verbs(TyperGroup):

@@ -6,14 +6,38 @@ import asyncio
 import gc
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from sentinel.model import Duration
 from sentinel.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from sentinel.config.load import Config
+
+
+def _duration(text: str | Duration) -> Duration:
+    duration = Duration.parse(str(text))  # of a default it is given the default
+    if duration <= 0:
+        raise ValueError("must be above 0")
+    return duration
+
+
+TIMEOUT: Final = Duration(10_000)
+LOOKBACK: Final = Duration(300_000)
+
+QueryTimeout = Annotated[
+    Duration,
+    typer.Option("--query.timeout", parser=_duration, help="How long a query may take, its turn included."),
+]
+QuerySamples = Annotated[
+    int, typer.Option("--query.max-samples", min=1, help="How many samples a query may load at once.")
+]
+QueryLookback = Annotated[
+    Duration,
+    typer.Option("--query.lookback-delta", parser=_duration, help="How old a sample a query still takes."),
+]
 
 
 def run(
@@ -33,6 +57,9 @@ def run(
         Path | None,
         typer.Option("--web.config.file", help="TLS and basic auth, in the format of Prometheus."),
     ] = None,
+    query_timeout: QueryTimeout = TIMEOUT,
+    query_max_samples: QuerySamples = 50_000_000,
+    query_lookback: QueryLookback = LOOKBACK,
     log_level: Annotated[str, typer.Option("--log.level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the daemon until SIGTERM. SIGHUP reloads rules and receivers."""
@@ -42,7 +69,8 @@ def run(
     config = load_config(config_file)
     _prepare_process()
     options = {"listen": listen, "enable_lifecycle": enable_lifecycle, "web_config": web_config}
-    work = _daemon(config, storage, options)
+    queries = (query_timeout.seconds, query_max_samples, int(query_lookback))
+    work = _daemon(config, storage, options, queries)
     if sys.platform == "win32":
         asyncio.run(work)
     else:
@@ -51,12 +79,15 @@ def run(
         uvloop.run(work)
 
 
-async def _daemon(config: Config, storage: Path, options: dict[str, Any]) -> None:
+async def _daemon(
+    config: Config, storage: Path, options: dict[str, Any], queries: tuple[float, int, int]
+) -> None:
+    from sentinel.api.prometheus import QuerySettings
     from sentinel.app import App, Options
     from sentinel.app.state_folder import claimed
 
     with claimed(storage):
-        await App(config, Options(storage, **options)).run()
+        await App(config, Options(storage, queries=QuerySettings(*queries), **options)).run()
 
 
 def _prepare_process() -> None:

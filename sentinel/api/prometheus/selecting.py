@@ -1,0 +1,134 @@
+"""Which series there are: `/series`, `/labels` and `/label/<name>/values`, what Grafana completes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from sentinel.api.prometheus.answers import TRUNCATED, Answer
+from sentinel.api.prometheus.parameters import FARTHEST_MS, Parameters, invalid
+from sentinel.api.prometheus.turns import Patience, Turns
+from sentinel.engine import Engine
+from sentinel.errors import QueryError
+from sentinel.model import Int64s, Labels, Matcher
+from sentinel.store.index import selected_name
+from sentinel.store.store import Store
+from sentinel.template.goquote import quote
+
+MatcherSets = Sequence[tuple[Matcher, ...]]
+_ESCAPE: Final = re.compile(r"__|_([0-9A-Fa-f]{1,5})_|_")
+
+
+class SeriesEndpoints:
+    """Series count as there in [start, end] if a sample of theirs from then is still kept."""
+
+    def __init__(self, turns: Turns, timeout_seconds: float) -> None:
+        self._turns, self._timeout = turns, timeout_seconds
+
+    async def series(self, parameters: Parameters) -> Answer:
+        if not parameters.all("match[]"):
+            raise QueryError("no match[] parameter provided")
+        limit, start_ms, end_ms = parameters.limit(), *_times(parameters)
+        try:
+            sets = await self._turns.worker(parameters.matcher_sets)
+        except QueryError as error:
+            raise invalid("match[]", error.message) from None
+        found = await self._labels(parameters, sets, start_ms, end_ms)
+        ordered = await self._turns.worker(lambda: [dict(pairs) for pairs in sorted(s.pairs for s in found)])
+        return _limited(ordered, limit)
+
+    async def labels(self, parameters: Parameters) -> Answer:
+        limit, start_ms, end_ms = parameters.limit(), *_times(parameters)
+        sets = await self._turns.worker(parameters.matcher_sets)
+        found = await self._labels(parameters, sets, start_ms, end_ms)
+        return _limited(await self._turns.worker(lambda: _names(found)), limit)
+
+    async def label_values(self, parameters: Parameters) -> Answer:
+        name = unescaped(parameters.path("name"))
+        if not name:
+            raise QueryError(f"invalid label name: {quote(name)}")
+        limit, start_ms, end_ms = parameters.limit(), *_times(parameters)
+        sets = await self._turns.worker(parameters.matcher_sets)
+        found = await self._labels(parameters, sets, start_ms, end_ms)
+        return _limited(await self._turns.worker(lambda: _values(found, name)), limit)
+
+    async def _labels(
+        self, parameters: Parameters, sets: MatcherSets, start_ms: int, end_ms: int
+    ) -> list[Labels]:
+        """Label sets that one of the sets of matchers means; all without any."""
+        patience = Patience(self._timeout, parameters.gone)
+        found = await self._turns.piece(lambda engine: _within(engine, sets, start_ms, end_ms), patience)
+        return await self._turns.worker(lambda: _meant(found, sets))
+
+
+def unescaped(name: str) -> str:
+    """A label's name as it is, of one written `U__...` with `_e4_` for a letter and `__` for `_`."""
+    if not name.startswith("U__"):
+        return name
+    plain, end = "", 0
+    rest = name.removeprefix("U__")
+    for found in _ESCAPE.finditer(rest):
+        code = found[1]
+        if found[0] != "__" and (code is None or not _is_character(int(code, 16))):
+            return name  # never written by an encoder: then it is the name itself
+        plain += rest[end : found.start()] + (chr(int(code, 16)) if code else "_")
+        end = found.end()
+    return plain + rest[end:]
+
+
+def _is_character(code: int) -> bool:
+    return code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
+
+
+def _times(parameters: Parameters) -> tuple[int, int]:
+    return parameters.time("start", -FARTHEST_MS), parameters.time("end", FARTHEST_MS)
+
+
+def _within(engine: Engine, sets: MatcherSets, start_ms: int, end_ms: int) -> list[Labels]:
+    """Label sets that may be meant, of series with samples in that time. On the engine's thread: be quick."""
+    store = engine.store
+    names = {selected_name(matchers) for matchers in sets}
+    if names and "" not in names:
+        slots = np.concatenate([_named(store, name) for name in sorted(names)])
+    else:
+        slots = np.arange(len(store.index.labels))
+    first, last = store.spans(slots, start_ms - 1, end_ms)
+    here = last > first
+    if len(slots) == len(store.index.labels) and here.all():
+        return store.index.labels.copy()
+    labels = store.index.labels
+    return [labels[slot] for slot in slots[here].tolist()]
+
+
+def _named(store: Store, name: str) -> Int64s:
+    return store.selection((Matcher("__name__", "=", name),)).slots()
+
+
+def _meant(found: Iterable[Labels], sets: MatcherSets) -> list[Labels]:
+    """Places that are free hold empty label sets."""
+    return [
+        labels
+        for labels in found
+        if labels.pairs and (not sets or any(_matches(labels, matchers) for matchers in sets))
+    ]
+
+
+def _matches(labels: Labels, matchers: tuple[Matcher, ...]) -> bool:
+    return all(matcher.matches(labels.get(matcher.name)) for matcher in matchers)
+
+
+def _names(found: Iterable[Labels]) -> list[str]:
+    return sorted({name for labels in found for name, _ in labels.pairs})
+
+
+def _values(found: Iterable[Labels], name: str) -> list[str]:
+    return sorted({labels.get(name) for labels in found} - {""})
+
+
+def _limited(found: Sequence[object], limit: int) -> Answer:
+    if limit and len(found) > limit:
+        return Answer(found[:limit], [TRUNCATED])
+    return Answer(found)
