@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from sentinel.model import AlertEvent, Labels
+from sentinel.rule_test.rehearsal import Rehearsal
 from sentinel.rules.load import load_rules
-from tests.packs.promtool import Rules
 
 PACK = Path(__file__).parents[2] / "rules/kafka.yml"
 EVALUATION_MS = 5_000
@@ -60,22 +60,22 @@ def polls(watch: Watch, brokers: int, outages: Outages, until_ms: int) -> list[P
 
 def events(watch: Watch, brokers: int, outages: Outages, until_ms: int) -> list[AlertEvent]:
     """All that the pack tells until then, each event with the time of its evaluation."""
-    rules, waiting, told = Rules(load_rules(PACK)), polls(watch, brokers, outages, until_ms), []
+    rules, waiting, told = Rehearsal(load_rules(PACK)), polls(watch, brokers, outages, until_ms), []
     for now_ms in range(watch.evaluation_phase_ms, until_ms, EVALUATION_MS):
         while waiting and waiting[0].done_ms <= now_ms:
             _give(rules, waiting.pop(0))
         told += rules.evaluate(now_ms)
-    assert not rules.problems()
+    assert not list(rules.problems())
     return told
 
 
-def _give(rules: Rules, poll: Poll) -> None:
+def _give(rules: Rehearsal, poll: Poll) -> None:
     """The watch's samples; in one topic a partition for each broker, with three replicas, two needed."""
     cluster, brokers, alive = {"cluster": "c1"}, len(poll.up), sum(poll.up.values())
-    rules.give(Labels({"__name__": "kafka_cluster_up", **cluster}), poll.at_ms, float(alive > 0))
+    samples = {Labels({"__name__": "kafka_cluster_up", **cluster}): alive > 0}
     for id, up in poll.up.items():
         labels = {"__name__": "kafka_broker_up", **cluster, "id": str(id), "address": f"b{id}:9092"}
-        rules.give(Labels(labels), poll.at_ms, float(up))
+        samples[Labels(labels)] = up
     for partition in range(brokers) if alive else ():
         replicas = {(partition + step) % brokers for step in range(3)}
         in_sync = sum(poll.up[id] for id in replicas)
@@ -88,4 +88,6 @@ def _give(rules: Rules, poll: Poll) -> None:
             "leader_is_preferred": poll.up[partition],
         }
         for name, value in values.items():
-            rules.give(Labels({"__name__": f"kafka_topic_partition_{name}", **of}), poll.at_ms, float(value))
+            samples[Labels({"__name__": f"kafka_topic_partition_{name}", **of})] = value
+    for series, value in samples.items():
+        rules.store.add(series, [poll.at_ms], [float(value)])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sentinel.rule_test import Coverage, FileResult, Runner
+from sentinel.rule_test.reading import read_tests
+from sentinel.rule_test.text import failure_text
 from sentinel.rules.load import Rule, load_rules
-from tests.packs.promtool import AlertTest, Case, ExpectedAlert, TestFile, run
 
 ROOT = Path(__file__).parents[2]
 PACKS = sorted((ROOT / "rules").glob("*.yml"))
@@ -27,45 +29,40 @@ PROMETHEUS_KEYS = {"record", "alert", "expr", "for", "keep_firing_for", "labels"
 
 RULES = [(pack.name, rule) for pack in PACKS for group in load_rules(pack) for rule in group.rules]
 ALERTS = {rule.alert: rule for _, rule in RULES if rule.alert}
-CASES = [(path, file, case) for path in TESTS for file in [TestFile.load(path)] for case in file.tests]
+CHECKS = [
+    check for path in TESTS for test in read_tests(path).tests for check in test.written.alert_rule_test
+]
 
 
-@pytest.mark.parametrize(("path", "file", "case"), CASES, ids=lambda part: getattr(part, "name", ""))
-def test_the_packs_own_tests_pass(path: Path, file: TestFile, case: Case) -> None:
-    assert list(run(path, file, case)) == []
+@pytest.fixture(scope="module")
+def coverage() -> Coverage:
+    return Coverage()
 
 
-def _other_text(check: AlertTest) -> None:
-    check.exp_alerts[0].exp_annotations["summary"] += "!"
+@pytest.fixture(scope="module")
+def results(coverage: Coverage) -> dict[Path, FileResult]:
+    runner = Runner(coverage=coverage)
+    return {path: runner.run(path) for path in TESTS}
 
 
-def _other_label(check: AlertTest) -> None:
-    check.exp_alerts[0].exp_labels["id"] = "7"
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_the_packs_own_tests_pass(path: Path, results: dict[Path, FileResult]) -> None:
+    result = results[path]
+    assert result.outcomes
+    assert not result.errors and not result.warnings
+    failed = [failure_text(outcome, each) for outcome in result.outcomes for each in outcome.failures]
+    assert not failed, "\n".join(failed)
 
 
-def _none(check: AlertTest) -> None:
-    check.exp_alerts = []
-
-
-def _one_more(check: AlertTest) -> None:
-    check.exp_alerts.append(ExpectedAlert({"cluster": "c7"}))
-
-
-@pytest.mark.parametrize("spoil", [_other_text, _other_label, _none, _one_more])
-def test_the_runner_sees_what_is_wrong(spoil: Callable[[AlertTest], None]) -> None:
-    path = ROOT / "rules/tests/kafka_liveness_test.yml"
-    file = TestFile.load(path)
-    case = next(case for case in file.tests if case.name.startswith("a broker that goes away"))
-    assert list(run(path, file, case)) == []
-    spoil(next(check for check in case.alert_rule_test if check.exp_alerts))
-    assert len(list(run(path, file, case))) == 1
+def test_no_rule_is_left_out(results: dict[Path, FileResult], coverage: Coverage) -> None:
+    assert coverage.total == len(RULES)
+    assert coverage.percent == 100, "\n".join(coverage.lines())
 
 
 def test_every_alert_is_tested_firing_and_quiet() -> None:
     outcomes: dict[str, set[bool]] = defaultdict(set)
-    for _, _, case in CASES:
-        for check in case.alert_rule_test:
-            outcomes[check.alertname].add(bool(check.exp_alerts))
+    for check in CHECKS:
+        outcomes[check.alertname].add(bool(check.exp_alerts))
     assert outcomes.keys() == ALERTS.keys()
     lacking = {name for name, seen in outcomes.items() if len(seen) < 2}
     assert lacking == NEVER_QUIET
@@ -74,11 +71,7 @@ def test_every_alert_is_tested_firing_and_quiet() -> None:
 def test_every_expected_text_is_whole() -> None:
     """The tests above compare texts in full, so these are the texts as they are rendered."""
     texts = [
-        text
-        for _, _, case in CASES
-        for check in case.alert_rule_test
-        for alert in check.exp_alerts
-        for text in alert.exp_annotations.values()
+        text for check in CHECKS for alert in check.exp_alerts for text in alert.exp_annotations.values()
     ]
     assert len(texts) > 3 * len(ALERTS)
     assert not [text for text in texts if re.search(r"<no value>|error expanding|NaN|  |\(\)|\{\{", text)]

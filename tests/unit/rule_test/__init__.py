@@ -1,0 +1,1 @@
+"""`sentinel test rules`: reading its files, running them, saying what went wrong."""
