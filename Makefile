@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-long conformance lint format bench clean
+.PHONY: setup demo test test-long conformance lint format bench bench-rules clean
 
 setup: .venv/ready
 
@@ -37,6 +37,9 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.end_to_end
+
+bench-rules: setup
+	$(BIN)/python -m benchmarks.rules
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

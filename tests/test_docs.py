@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sentinel.config.load import load_config
 from sentinel.config.reference import reference
 from sentinel.rules.load import load_rules
+from tests.conformance.ratchet import promql_counts
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,7 +26,7 @@ def blocks(language: str, text: str = README) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The README's three files, where it says they are."""
-    names = ("sentinel.yml", "rules/checkout.yml", "alertmanager.yml")
+    names = ("sentinel.yml", "rules/checkout.detect.yml", "alertmanager.yml")
     for name, text in zip(names, blocks("yaml"), strict=True):
         assert f"`{name}`" in README
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -51,6 +53,12 @@ def test_the_readmes_check_commands_work(folder: Path) -> None:
 def test_every_make_target_of_the_readme_exists() -> None:
     targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([\w-]+)", README)) <= targets
+
+
+def test_the_readmes_counts_are_those_of_the_ratchet(conformance: Callable[[str], Path]) -> None:
+    folder = conformance("conformance/promqltest")
+    rows = re.findall(r"^\| ([ABC]): [^|]*\| (\d+) \| (\d+) \|", README, re.MULTILINE)
+    assert {tier: (int(passed), int(of)) for tier, passed, of in rows} == promql_counts(folder)
 
 
 def test_links_lead_somewhere() -> None:
