@@ -71,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True):
     external_labels: Labels = Labels()
     external_url: str = ""
     retention_ms: int | None = None
+    subquery_step_ms: int = 60_000
+    """The step of subqueries that name none: how often rules are evaluated, as in Prometheus."""
 
 
 class Engine:
@@ -84,7 +86,7 @@ class Engine:
         self._bits = {name: 1 << place for place, name in enumerate(settings.sources)}
         self._context = Context(
             self.store,
-            Evaluator(self.store),
+            Evaluator(self.store, subquery_step_ms=settings.subquery_step_ms),
             settings.external_labels,
             settings.external_url,
             guard or Guard(),

@@ -266,6 +266,7 @@ def _settings(config: Config, options: Options) -> Settings:
         external_labels=Labels(config.global_.external_labels),
         external_url=_external_url(config, options),
         retention_ms=config.store.retention_ms,
+        subquery_step_ms=int(config.global_.evaluation_interval),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -34,6 +35,10 @@ class Labels:
         part = Labels.__new__(Labels)
         part._set(tuple(pairs))
         return part
+
+    def share(self, pool: dict[tuple[str, str], tuple[str, str]]) -> None:
+        """Keeps the pool's pairs instead of its own equal ones: of many sets most pairs are the same."""
+        self.pairs = tuple([pool.get(pair) or _pooled(pool, pair) for pair in self.pairs])
 
     @property
     def map(self) -> Mapping[str, str]:
@@ -93,6 +98,12 @@ class Labels:
 
     def __reduce__(self) -> tuple[type[Labels], tuple[tuple[tuple[str, str], ...]]]:
         return Labels, (self.pairs,)
+
+
+def _pooled(pool: dict[tuple[str, str], tuple[str, str]], pair: tuple[str, str]) -> tuple[str, str]:
+    pair = (sys.intern(pair[0]), pair[1])
+    pool[pair] = pair
+    return pair
 
 
 def quote(text: str) -> str:

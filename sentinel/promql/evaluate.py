@@ -21,7 +21,7 @@ from sentinel.promql.labelsets import LabelSets
 from sentinel.promql.moment import Budget, Invocation, Moment, Run
 from sentinel.promql.native import scaled, without_histograms
 from sentinel.promql.native_hints import counted, detected, unknown
-from sentinel.promql.plan import Query, Shared, demands, is_computed
+from sentinel.promql.plan import Query, Shared, demands, is_computed, strict
 from sentinel.promql.sources import Sources
 from sentinel.promql.steps import gather, merged
 from sentinel.promql.syntax.parser import parse
@@ -70,7 +70,7 @@ class Evaluator:
         asked = demands(_in_ms(tree), lookback_ms)
         chosen = {demand.matchers: self._store.selection(demand.matchers) for demand in asked}
         selections, computed = tuple(chosen.values()), is_computed(tree)
-        return Query(tree, text, asked, selections, lookback_ms, computed, by_matchers=chosen)
+        return Query(tree, text, asked, selections, lookback_ms, strict(tree), computed, by_matchers=chosen)
 
     @property
     def histograms(self) -> Histograms:
@@ -235,11 +235,19 @@ class Evaluator:
         """Steps are multiples of the step width, so that repeated evaluations see the same times."""
         end_ms = moment.time_of(node)
         start_ms = end_ms - node.range_ms
+        if id(node) in moment.run.query.strict and self._reads_nothing(moment, node):
+            return gather(self._sets, [], start_ms, end_ms)
         step_ms = node.step_ms or self._subquery_step_ms
         first_ms = (start_ms // step_ms + 1) * step_ms
         matrix = self._steps(moment.run, node.expr, first_ms, end_ms, step_ms)
         matrix = replace(matrix, start_ms=start_ms, end_ms=end_ms)
         return unknown(moment.run, matrix) if moment.run.native else matrix
+
+    def _reads_nothing(self, moment: Moment, node: ast.Expr) -> bool:
+        """Whether no series is known that any selector below means."""
+        selections = moment.run.query.by_matchers
+        selectors = (each for each in ast.walk(node) if isinstance(each, ast.Selector))
+        return not any(len(selections[selector.matchers].slots()) for selector in selectors)
 
     def _call(self, moment: Moment, node: ast.Call) -> Value:
         args = [self._value(moment, arg) for arg in node.args]

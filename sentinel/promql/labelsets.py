@@ -130,7 +130,7 @@ class Transform:
 
     def __init__(self, sets: LabelSets, change: Change) -> None:
         self._sets, self._change = sets, change
-        self._to = np.empty(0, np.int64)
+        self._to = np.empty(0, np.int32)
         self._results: ByArray[Int64s] = ByArray()
         self.groups: ByArray[Any] = ByArray()
         """What an aggregation made of a result: rows by group (see `aggregations.Groups`)."""
@@ -144,15 +144,15 @@ class Transform:
 
     def _look_up(self, ids: Int64s) -> Int64s:
         if len(self._to) < len(self._sets):
-            grown = np.full(2 * len(self._sets) + 64, -1, np.int64)
+            grown = np.full(len(self._sets) + len(self._sets) // 4 + 64, -1, np.int32)
             grown[: len(self._to)] = self._to
             self._to = grown
-        result = self._to[ids]
+        result = self._to[ids].astype(np.int64)
         if len(result) and result.min() < 0:
             new = np.unique(ids[result < 0]).tolist()
             intern, change, labels = self._sets.intern, self._change, self._sets.__getitem__
             self._to[new] = [intern(change(labels(id))) for id in new]
-            result = self._to[ids]
+            result = self._to[ids].astype(np.int64)
         return result
 
 

@@ -24,6 +24,8 @@ class Query:
     demands: tuple[Demand, ...]
     selections: tuple[Selection, ...]
     lookback_ms: int
+    strict: frozenset[int] = frozenset()
+    """Sub-queries (by id) that are empty if all their selectors are."""
     computed: bool = False
     """Whether durations are to be computed for each run."""
     warnings: list[str] = field(default_factory=list)
@@ -40,6 +42,21 @@ class Shared:
 
     names: tuple[str, ...]
     """The metrics that it reads."""
+
+
+_OUT_OF_NOTHING: Final = frozenset(
+    ("absent", "absent_over_time", "vector", "minute", "hour", "day_of_week", "day_of_month", "day_of_year")
+) | {"days_in_month", "month", "year"}
+
+
+def strict(expr: ast.Expr) -> frozenset[int]:
+    """The subqueries in which nothing makes elements but selectors, by id."""
+    subqueries = (node for node in ast.walk(expr) if isinstance(node, ast.Subquery))
+    return frozenset(id(node) for node in subqueries if not any(map(_makes_elements, ast.walk(node))))
+
+
+def _makes_elements(node: ast.Expr) -> bool:
+    return isinstance(node, ast.Call) and node.function in _OUT_OF_NOTHING
 
 
 def is_computed(expr: ast.Expr) -> bool:

@@ -47,7 +47,12 @@ class Rehearsal:
     ) -> None:
         self.store = Store(retention_ms=FOREVER_MS)
         self.evaluator = Evaluator(self.store, subquery_step_ms=subquery_step_ms)
-        context = Context(self.store, self.evaluator, external_labels or Labels(), external_url)
+        context = Context(
+            store=self.store,
+            evaluator=self.evaluator,
+            external_labels=external_labels or Labels(),
+            external_url=external_url,
+        )
         by_key = {group.key: group for group in groups}
         self.groups = [RunningGroup(group, context) for group in by_key.values()]
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sentinel.errors import QueryError, RuleError
-from sentinel.model import STALE_BITS, Duration, Labels
+from sentinel.model import STALE_BITS, Duration, Labels, quote
 from sentinel.promql.series_description import Point
 from sentinel.rule_test.compare import compare_alerts, compare_samples
 from sentinel.rule_test.input import Input
@@ -86,7 +86,8 @@ def _wrong_expressions(file: ReadFile, test: ReadTest, rules: Rehearsal) -> Iter
     for check in test.written.promql_expr_test:
         wrong = _wrong_expression(check, rules, int(test.written.start_timestamp), file.written.fuzzy_compare)
         if wrong is not None:
-            yield Failure(f'expr: "{check.expr}", time: {check.eval_time}, at: {file.where(check)}', wrong)
+            about = f"expr: {quote(check.expr)}, time: {check.eval_time}, at: {file.where(check)}"
+            yield Failure(about, wrong)
 
 
 def _wrong_expression(

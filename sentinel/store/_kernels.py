@@ -1,13 +1,17 @@
 """Hot loops of the store, compiled ahead. `windows.py` and `lookup.py` say what they do; tests hold twins.
 
-A row of `meta` describes one slot (see the column numbers); all windows live as segments of power-of-two
-capacity in two slabs. Free segments of one capacity are chained through the time slab.
+A row of `meta` describes one slot (see the column numbers); all windows live as segments in two slabs, of the
+capacities of `capacities.py`. Free segments of one capacity are chained through the time slab.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, types
+
+from sentinel.store.capacities import CAPACITIES, SLACK_SHIFT
+
+_CAPACITIES = np.array(CAPACITIES, np.int64)
 
 BASE, CAPACITY, FIRST, COUNT, KEEP, LAST, SOURCES, SERIAL = range(8)
 COLUMNS = 8
@@ -36,15 +40,15 @@ def upper(times, first, last, at):  # type: ignore[no-untyped-def]
 
 @njit("int64(int64[::1], int64[::1], int64)", cache=True, nogil=True)
 def _take_segment(times, free, size_class):  # type: ignore[no-untyped-def]
-    """Base of a segment of 2**size_class samples, or -1: the slab is full. `free[-1]` is the end in use."""
+    """Base of a segment of a capacity, or -1: the slab is full. `free[-1]` is the end in use."""
     head = free[size_class]
     if head >= 0:
         free[size_class] = times[head]
         return head
     base = free[free.shape[0] - 1]
-    if base + (np.int64(1) << size_class) > times.shape[0]:
+    if base + _CAPACITIES[size_class] > times.shape[0]:
         return np.int64(-1)
-    free[free.shape[0] - 1] = base + (np.int64(1) << size_class)
+    free[free.shape[0] - 1] = base + _CAPACITIES[size_class]
     return base
 
 
@@ -59,14 +63,14 @@ def _make_room(times, values, meta, free, slot, horizon):  # type: ignore[no-unt
         if old > 0:
             first += old
             count -= old
-    if capacity > 0 and count <= capacity - max(capacity >> 2, 1):
+    if capacity > 0 and count <= capacity - max(capacity >> SLACK_SHIFT, 1):
         for i in range(count):
             times[base + i] = times[base + first + i]
             values[base + i] = values[base + first + i]
         meta[slot, FIRST], meta[slot, COUNT] = 0, count
         return True
     size_class = 0
-    while (np.int64(1) << size_class) <= capacity:
+    while _CAPACITIES[size_class] <= capacity:
         size_class += 1
     target = _take_segment(times, free, size_class)
     if target < 0:
@@ -77,7 +81,7 @@ def _make_room(times, values, meta, free, slot, horizon):  # type: ignore[no-unt
     if capacity > 0:
         times[base] = free[size_class - 1]
         free[size_class - 1] = base
-    meta[slot, BASE], meta[slot, CAPACITY] = target, np.int64(1) << size_class
+    meta[slot, BASE], meta[slot, CAPACITY] = target, _CAPACITIES[size_class]
     meta[slot, FIRST], meta[slot, COUNT] = 0, count
     return True
 
@@ -207,6 +211,22 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
         last[row] = end if end > begin and times[end - 1] <= to else upper(times, first[row], end, to)
 
 
+@njit(types.int64(TIMES, VALUES, types.int64[:, ::1], TIMES, VALUES), cache=True, nogil=True)
+def pack(times, values, meta, new_times, new_values):  # type: ignore[no-untyped-def]
+    """Move all segments to the front of other slabs; returns where they end."""
+    end = np.int64(0)
+    for slot in range(meta.shape[0]):
+        if meta[slot, CAPACITY] == 0:
+            continue
+        begin = meta[slot, BASE] + meta[slot, FIRST]
+        for i in range(meta[slot, COUNT]):
+            new_times[end + i] = times[begin + i]
+            new_values[end + i] = values[begin + i]
+        meta[slot, BASE], meta[slot, FIRST] = end, 0
+        end += meta[slot, CAPACITY]
+    return end
+
+
 @njit("void(int64[::1], int64[:, ::1], int64[::1], int64[::1])", cache=True, nogil=True)
 def release(times, meta, free, slots):  # type: ignore[no-untyped-def]
     """Give the segments of these slots back."""
@@ -215,7 +235,7 @@ def release(times, meta, free, slots):  # type: ignore[no-untyped-def]
         capacity = meta[slot, CAPACITY]
         if capacity > 0:
             size_class = 0
-            while (np.int64(1) << size_class) < capacity:
+            while _CAPACITIES[size_class] < capacity:
                 size_class += 1
             times[meta[slot, BASE]] = free[size_class]
             free[size_class] = meta[slot, BASE]

@@ -35,17 +35,17 @@ class Selection:
         """How far back somebody reads its series."""
         self.name = selected_name(matchers)
         self._index = index
-        self._members: set[int] = set()
-        self._sorted: Int64s | None = None
-        self.checks = tuple(
-            m for m in matchers if (m.name, m.op) != ("__name__", "=") or m.value != self.name
-        )
+        self._sorted: Int64s = np.empty(0, np.int64)
+        self._new: list[int] = []
+        """Slots that are not sorted in yet."""
+        self.checks = tuple(m for m in matchers if not self.name or m != Matcher("__name__", "=", self.name))
         """What is to be asked of a series that has the right name."""
 
     def slots(self) -> Int64s:
         """Slots ordered by (fingerprint, labels); not to be written to."""
-        if self._sorted is None:
-            members = np.fromiter(self._members, np.int64, len(self._members))
+        if self._new:
+            members = np.concatenate([self._sorted, np.array(self._new, np.int64)])
+            self._new = []
             fingerprints = self._index.fingerprints(members)
             order = np.argsort(fingerprints)
             ordered = fingerprints[order]
@@ -62,23 +62,22 @@ class Selection:
         for matcher in self.checks:
             if not matcher.matches(labels.get(matcher.name)):
                 return False
-        self._members.add(slot)
-        self._changed()
+        self._new.append(slot)
+        self.version += 1
         return True
 
     def begin(self, slots: Int64s) -> None:
         """The series that are meant already."""
-        self._members.update(slots.tolist())
-        self._changed()
-
-    def withdraw(self, slots: set[int]) -> None:
-        if not self._members.isdisjoint(slots):
-            self._members -= slots
-            self._changed()
-
-    def _changed(self) -> None:
+        self._new += slots.tolist()
         self.version += 1
-        self._sorted = None
+
+    def withdraw(self, gone: Bools) -> None:
+        """By slot, which series are gone."""
+        slots = self.slots()
+        kept = ~gone[slots]
+        if not kept.all():
+            self._sorted = slots[kept]
+            self.version += 1
 
 
 _NOBODY = Labels()
@@ -94,10 +93,12 @@ class SeriesIndex:
         """By slot; a freed slot holds an empty label set."""
         self._slot_of: dict[Labels, int] = {}
         self._free: list[int] = []
-        self._by_name: dict[str, set[int]] = {}
         self._slots_of_name: dict[str, Int64s] = {}
-        """`_by_name` as arrays, of names that have not changed since somebody asked."""
+        """Of names whose series have not changed since somebody asked."""
         self._columns = LabelColumns(self.labels)
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        """Each pair once: series have most of theirs in common."""
+        self._removed = 0
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
         self._waiting: dict[_Pair, list[Selection]] = {}
         """Selections by the one thing that a new series must have to be meant."""
@@ -116,6 +117,7 @@ class SeriesIndex:
 
     def add(self, labels: Labels) -> tuple[int, int]:
         """(slot, how far back somebody reads it) of a series not known yet."""
+        labels.share(self._pairs)
         if self._free:
             slot = self._free.pop()
             self.labels[slot] = labels
@@ -125,7 +127,6 @@ class SeriesIndex:
             self.labels.append(labels)
         self._slot_of[labels] = slot
         name = labels.name
-        self._by_name.setdefault(name, set()).add(slot)
         self._slots_of_name.pop(name, None)
         self._columns.put(slot, labels)
         keep_ms = UNASKED
@@ -157,19 +158,22 @@ class SeriesIndex:
         return found
 
     def remove(self, slots: Iterable[int]) -> None:
-        gone = set(slots)
-        for slot in sorted(gone, reverse=True):
+        gone = np.zeros(len(self.labels), np.bool_)
+        removed = sorted(set(slots), reverse=True)
+        gone[removed] = True
+        for selection in self._selections.values():
+            selection.withdraw(gone)
+        for slot in removed:
             labels = self.labels[slot]
             del self._slot_of[labels]
             self._slots_of_name.pop(labels.name, None)
-            same_name = self._by_name[labels.name]
-            same_name.discard(slot)
-            if not same_name:
-                del self._by_name[labels.name]
             self.labels[slot] = _NOBODY
+            self._columns.put(slot, _NOBODY)
             self._free.append(slot)
-        for selection in self._selections.values():
-            selection.withdraw(gone)
+        self._removed += len(removed)
+        if self._removed > len(self) + 1024:
+            self._removed = 0
+            self._pairs = {pair: pair for labels in self._slot_of for pair in labels.pairs}
 
     def selection(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The (shared) selection of these matchers."""
@@ -200,8 +204,8 @@ class SeriesIndex:
             return np.array(self.live(), np.int64)
         found = self._slots_of_name.get(name)
         if found is None:
-            members = self._by_name.get(name, ())
-            found = self._slots_of_name[name] = np.fromiter(members, np.int64, len(members))
+            found = self._columns.matching([Matcher("__name__", "=", name)], np.arange(len(self.labels)))
+            self._slots_of_name[name] = found
         return found
 
 

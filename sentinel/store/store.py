@@ -44,7 +44,7 @@ class Store:
         self._table = HashTable()
         self._asked: list[Selection] = []
         self._serial = 0
-        self._creator: dict[int, int] = {}
+        self._creator = np.zeros(256, np.int64)
         self._created: dict[int, int] = {}
         self._known: KnownSets | None = None
         """Made when the first source is at its limit: nobody else needs it."""
@@ -167,12 +167,14 @@ class Store:
                 slot, keep_ms = self.index.add(labels)
                 created += 1
                 self._serial += 1
-                self._creator[slot] = source_mask
                 new.append((slot, keep_ms, self._serial))
             found.append(slot)
         self._created[source_mask] = created
         if new:
             slots, keep_ms_of, serials = np.ascontiguousarray(np.array(new, np.int64).T)
+            if slots.max() >= len(self._creator):
+                self._creator = np.resize(self._creator, 2 * int(slots.max()))
+            self._creator[slots] = source_mask
             least_ms = UNASKED if self._retention_ms is None else self._retention_ms
             self.windows.open(slots, np.maximum(keep_ms_of, least_ms), serials)
             if self._known is not None:
@@ -216,8 +218,8 @@ class Store:
             self._table.forget(gone)
             if self._known is not None:
                 self._known.forget(gone)
-            for slot in gone.tolist():
-                self._created[self._creator.pop(slot)] -= 1
+            for mask in self._creator[gone].tolist():
+                self._created[mask] -= 1
             self.index.remove(gone.tolist())
             self.windows.close(gone)
         return len(gone)
@@ -231,7 +233,7 @@ class Store:
         meta = self.windows.meta[slots]
         return {
             "labels": [self.index.labels[slot] for slot in slots.tolist()],
-            "creator": np.array([self._creator[slot] for slot in slots.tolist()], np.int64),
+            "creator": self._creator[slots],
             "sources": meta[:, kernels.SOURCES].copy(),
             "last": meta[:, kernels.LAST].copy(),
             "count": count,

@@ -11,8 +11,8 @@ import numpy as np
 
 from sentinel.model import Bools, Floats, Int64s, UInt8s, UInt64s
 from sentinel.store import _kernels as kernels
+from sentinel.store.capacities import CAPACITIES
 
-_CLASSES = 48
 NEVER_MS = -(1 << 62)
 
 
@@ -25,7 +25,7 @@ class Windows:
         self.meta: Int64s = np.zeros((256, kernels.COLUMNS), np.int64)
         self.horizon_ms = NEVER_MS
         self.horizons_ms: dict[int, int] = {}
-        self._free: Int64s = np.full(_CLASSES + 1, -1, np.int64)
+        self._free: Int64s = np.full(len(CAPACITIES) + 1, -1, np.int64)
         self._free[-1] = 0
 
     @property
@@ -93,9 +93,12 @@ class Windows:
         return count, self.timestamp_ms[where], self.value[where]
 
     def _grow(self) -> None:
-        size = 2 * len(self.timestamp_ms)
-        for name in ("timestamp_ms", "value"):
-            old = getattr(self, name)
-            grown = np.empty(size, old.dtype)
-            grown[: len(old)] = old
-            setattr(self, name, grown)
+        """Half as much room again, in slabs without the holes that outgrown and released segments leave."""
+        used = int(self.meta[:, kernels.CAPACITY].sum())
+        largest = int(self.meta[:, kernels.CAPACITY].max(initial=0))
+        size = used + max(used // 2, 2 * largest, 1 << 12)
+        timestamp_ms, value = np.empty(size, np.int64), np.empty(size, np.float64)
+        end = kernels.pack(self.timestamp_ms, self.value, self.meta, timestamp_ms, value)
+        self.timestamp_ms, self.value = timestamp_ms, value
+        self._free[:] = -1
+        self._free[-1] = end

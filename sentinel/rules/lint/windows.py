@@ -1,8 +1,8 @@
 """What memory the windows of rules take: how far back each selector is read, and what that costs a series.
 
-A series' samples lie in one segment of the store: times and values, 8 bytes each, in a capacity that is a
-power of two. A full segment forgets what nobody can reach any more; unless that gives a quarter of it back,
-its contents move into one of twice the size.
+A series' samples lie in one segment of the store: times and values, 8 bytes each (see `store.capacities`). A
+full segment forgets what nobody can reach any more; unless that gives an eighth of it back, its contents move
+into the next larger one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sentinel.promql.plan import FOREVER_MS, demands
 from sentinel.rules.lint.source import RuleSource
 from sentinel.rules.lint.world import World, name_of
 from sentinel.rules.schema import Rule
+from sentinel.store.capacities import segment_for
 from sentinel.store.index import Demand
 
 SAMPLE_BYTES: Final = 16
@@ -115,7 +116,4 @@ def held_samples(keep_ms: int, sample_interval_ms: int, evaluation_interval_ms: 
 
 def segment_bytes(samples: int) -> int:
     """The size of the segment in which that many samples have come to rest."""
-    capacity = 1
-    while capacity - max(capacity // 4, 1) < samples:
-        capacity *= 2
-    return capacity * SAMPLE_BYTES
+    return segment_for(samples) * SAMPLE_BYTES

@@ -32,9 +32,12 @@ PASSING = {
         f"external_labels: {{zone: z}}, {UP}, alert_rule_test: [{{alertname: Down, eval_time: 5m, {FIRES}}}]",
     ),
     "templates see what is external": (
-        rules_of("alert: A, expr: '1', annotations: {t: '{{ $externalLabels.zone }} {{ $externalURL }}'}"),
+        rules_of(
+            "alert: A, expr: '1', "
+            "annotations: {t: '{{ $externalLabels.zone }} {{ $externalURL }} {{ externalURL }}'}"
+        ),
         "external_labels: {zone: z}, external_url: 'http://x', alert_rule_test: "
-        "[{alertname: A, exp_alerts: [{exp_annotations: {t: 'z http://x'}}]}]",
+        "[{alertname: A, exp_alerts: [{exp_annotations: {t: 'z http://x http://x'}}]}]",
     ),
     "annotations are as of now": (
         rules_of("alert: A, expr: x > 1, annotations: {t: '{{ $value }}'}"),

