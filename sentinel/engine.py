@@ -153,6 +153,14 @@ class Engine:
         rules = (rule for group in self.groups.values() for rule in group.alerting())
         return [alert.told for rule in rules for alert in rule.active.values() if alert.told is not None]
 
+    def renewed(self, events: Iterable[AlertEvent]) -> list[AlertEvent]:
+        """Events of alerts that fire, with their values and annotations of now; others as they are."""
+        rules = {
+            rule.key: (rule, group.last_ms) for group in self.groups.values() for rule in group.alerting()
+        }
+        known = ((event, rules.get(event.rule)) for event in events)
+        return [event if found is None else found[0].renewed(event, found[1]) for event, found in known]
+
     @property
     def evaluator(self) -> Evaluator:
         """For ad-hoc queries; to be used where the engine is."""

@@ -18,7 +18,7 @@ from sentinel.api.web_config import load_web_config
 from sentinel.app.sources import Sources, source_labels, source_names
 from sentinel.app.state_folder import Folder
 from sentinel.app.supervision import Supervisor
-from sentinel.app.telling import Telling
+from sentinel.app.telling import Telling, renewing
 from sentinel.clock import Clock, SystemClock
 from sentinel.config.load import Config
 from sentinel.config.reload import reload_config
@@ -73,6 +73,7 @@ class App:
             external_url=settings.external_url,
             catching_up=lambda group: group in self.host.gauges.catching_up,
             firing=self.host.firing,
+            renew=renewing(self.host.call),
         )
         self.supervisor = Supervisor(
             self.host, self.telling, self.clock, Folder(options.storage), settings.external_labels

@@ -16,8 +16,10 @@ from sentinel.alert.tell import Failing
 from sentinel.alert.urgent import UrgentAlerts
 from sentinel.clock import Clock
 from sentinel.config.load import Config
+from sentinel.engine import Engine
 from sentinel.ingest.kafka_connection import client_options
 from sentinel.model import AlertEvent, Delivery, Notification
+from sentinel.notify.alertmanager import Renew
 from sentinel.notify.forward import Firing, Forwarder
 from sentinel.notify.heartbeat import Heartbeat
 from sentinel.notify.http import AiohttpClient
@@ -26,13 +28,28 @@ from sentinel.notify.webhook import WebhookReceiver
 
 DELIVERY_PATIENCE_SECONDS: Final = 300.0
 """A receiver that takes nothing for longer breaks the path, and the heartbeat says so."""
+RENEW_SECONDS: Final = 2.0
 _NOBODY: Final = AlertmanagerConfig(RouteConfig(receiver="nobody"), [ReceiverConfig("nobody")])
+
+
+def renewing(call: Callable[[Callable[[Engine], list[AlertEvent]]], Awaitable[list[AlertEvent]]]) -> Renew:
+    """Asks the engine what it says of alerts now; if it says nothing for long, telling goes on without it."""
+
+    async def renew(events: list[AlertEvent]) -> list[AlertEvent]:
+        try:
+            async with asyncio.timeout(RENEW_SECONDS):
+                return await call(lambda engine: engine.renewed(events))
+        except TimeoutError:
+            return events
+
+    return renew
 
 
 class Telling:
     """`catching_up` says of a rule group whether it works through a backlog: its pages wait till the end.
 
-    `firing` gives what the engine holds as firing, with the position in the alert log that this is of.
+    `firing` gives what the engine holds as firing, with the position in the alert log that this is of;
+    `renew` what it says now of alerts that fire.
     """
 
     def __init__(
@@ -45,6 +62,7 @@ class Telling:
         external_url: str,
         catching_up: Callable[[str], bool],
         firing: Firing,
+        renew: Renew,
     ) -> None:
         self._events, self._clock, self._client = events, clock, AiohttpClient()
         self._config, self._failing = config, Failing()
@@ -59,7 +77,7 @@ class Telling:
         self._pipeline: AlertPipeline | None = None
         self._topic: TopicWriter | None = None
         self._forwarders = [
-            Forwarder(each, events, folder, self._client, clock, firing=firing, catching_up=busy)
+            Forwarder(each, events, folder, self._client, clock, firing=firing, renew=renew, catching_up=busy)
             for each in config.alertmanagers
         ]
         for event, forwarder in product(self.urgent.firing, self._forwarders):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -127,6 +128,8 @@ def alert_json(event: AlertEvent, open_end_ms: int) -> bytes:
     return msgspec.json.encode(alert)
 
 
+Renew = Callable[[list[AlertEvent]], Awaitable[list[AlertEvent]]]
+"""Events of alerts that fire, with the values and annotations that they have now; one for each, in order."""
 Part = list[tuple[Item, bytes]]
 """The alerts of one request, each with its JSON."""
 
@@ -139,8 +142,10 @@ class Alertmanager:
     Alertmanager is away only few alerts have to be taken for told.
     """
 
-    def __init__(self, config: ForwardConfig, client: HttpClient, clock: Clock, outbox: Outbox) -> None:
-        self._config, self._clock, self._outbox = config, clock, outbox
+    def __init__(
+        self, config: ForwardConfig, client: HttpClient, clock: Clock, outbox: Outbox, renew: Renew
+    ) -> None:
+        self._config, self._clock, self._outbox, self._renew = config, clock, outbox, renew
         self._caller = Caller(client, config.http_config, clock)
         self._most, self._pause = _MOST_ALERTS, _FIRST_PAUSE
         self._longest_pause = min(_LONGEST_PAUSE, config.resend.seconds / 2)
@@ -152,7 +157,7 @@ class Alertmanager:
     async def tell(self) -> bool:
         """Makes the requests that one batch takes; whether there was anything to tell, and leave to do so."""
         now = asyncio.get_running_loop().time()
-        batch = self._batch(now) if now >= self.not_before else []
+        batch = await self._renewed(self._batch(now)) if now >= self.not_before else []
         parts = [batch] if batch else []
         while parts:
             part = parts.pop()
@@ -180,6 +185,19 @@ class Alertmanager:
         if not part and (item := self._outbox.take_refused(now)):
             part.append((item, alert_json(item.event, open_end_ms)))
         return part
+
+    async def _renewed(self, part: Part) -> Part:
+        """The same, but what was told before says what is true now: values change while an alert fires."""
+        old = [item for item, _ in part if item.due and item.event.state == "firing"]
+        if not old:
+            return part
+        for item, event in zip(old, await self._renew([item.event for item in old]), strict=True):
+            item.event = event
+        open_end_ms, renewed = self._clock.now_ms() + self._config.valid_ms, set(map(id, old))
+        return [
+            (item, alert_json(item.event, open_end_ms) if id(item) in renewed else encoded)
+            for item, encoded in part
+        ]
 
     def _taken(self, part: Part) -> None:
         self._outbox.accepted(_items(part), asyncio.get_running_loop().time())

@@ -12,7 +12,7 @@ from prometheus_client import Gauge
 
 from sentinel.clock import Clock
 from sentinel.model import AlertEvent, Labels
-from sentinel.notify.alertmanager import Alertmanager, ForwardConfig
+from sentinel.notify.alertmanager import Alertmanager, ForwardConfig, Renew
 from sentinel.notify.client import HttpClient
 from sentinel.notify.outbox import Outbox
 from sentinel.notify.topic import EventLog
@@ -46,6 +46,10 @@ def _never(_rule: str) -> bool:
     return False
 
 
+async def _unchanged(events: list[AlertEvent]) -> list[AlertEvent]:
+    return events
+
+
 class Forwarder:
     """One Alertmanager's reader of the log.
 
@@ -63,11 +67,12 @@ class Forwarder:
         clock: Clock,
         *,
         firing: Firing,
+        renew: Renew = _unchanged,
         catching_up: Callable[[str], bool] = _never,
     ) -> None:
         self._log, self._firing, self.name = log, firing, config.name
         self._outbox = Outbox(config.resend.seconds, catching_up)
-        self._alertmanager = Alertmanager(config, client, clock, self._outbox)
+        self._alertmanager = Alertmanager(config, client, clock, self._outbox, renew)
         digest = hashlib.sha256(config.base.encode()).hexdigest()[:16]
         self._file = folder / f"alertmanager-{digest}.position"
         self._woken = asyncio.Event()

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
+import msgspec
+
 from sentinel.errors import RuleError
 from sentinel.model import AlertEvent, AlertState, Labels
 from sentinel.promql import Query
@@ -76,6 +78,16 @@ class AlertingRule:
         """
         at_ms = sample_ms + self.group.query_offset_ms
         return self._rendering.annotations(alert.element, min(at_ms, alert.seen_ms or at_ms))
+
+    def renewed(self, event: AlertEvent, at_ms: int) -> AlertEvent:
+        """An alert that fires, with its value and annotations after an evaluation; others as they are."""
+        external = self._context.external_labels
+        own = Labels([pair for pair in event.labels if pair not in external.pairs])
+        alert = self.active.get(own) or self.active.get(event.labels)
+        if alert is None or alert.told is None or alert.told.labels != event.labels:
+            return event
+        annotations = self.annotations(alert, at_ms - self.group.query_offset_ms)
+        return msgspec.structs.replace(alert.told, annotations=annotations, value=alert.value)
 
     def snapshot(self) -> dict[str, Any]:
         return {

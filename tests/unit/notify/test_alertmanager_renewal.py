@@ -1,0 +1,57 @@
+"""What is told again of an alert that fires is what is true by then; what is new waits for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from sentinel.model import AlertEvent
+from sentinel.notify.forward import Forwarder
+from tests.simulation.world import LoopClock, in_virtual_time
+
+from .test_alertmanager import Daemon
+from .test_alertmanager_fake import Posted
+
+
+class Renewing(Daemon):
+    """A daemon whose engine says what time it is in each annotation."""
+
+    asked = 0
+
+    async def _renew(self, events: list[AlertEvent]) -> list[AlertEvent]:
+        self.asked += len(events)
+        now = {"now": str(round(self.seconds()))}
+        return [msgspec.structs.replace(each, annotations=now) for each in events]
+
+    def start(self) -> None:
+        self.forwarder = Forwarder(
+            self.config,
+            self.log,
+            self.folder,
+            self.fake,
+            LoopClock(),
+            firing=self._firing,
+            renew=self._renew,
+        )
+        self.task = asyncio.get_running_loop().create_task(self.forwarder.run())
+
+    def told(self) -> list[Posted]:
+        return [alert for _, alerts in self.fake.requests for alert in alerts]
+
+
+def test_a_resend_says_what_is_true_then(tmp_path: Path) -> None:
+    async def main() -> None:
+        daemon = Renewing(tmp_path)
+        daemon.start()
+        await daemon.until(1)
+        daemon.fire("A", now="at the start")
+        await daemon.until(150)
+        daemon.resolve("A")
+        await daemon.until(160)
+        texts = [alert.annotations.get("now") for alert in daemon.told()]
+        assert texts == ["at the start", "61", "121", None], "a resolve is not renewed"
+        assert daemon.asked == 2
+
+    in_virtual_time(main())
