@@ -1,1 +1,1 @@
-"""The same data and the same random queries for Sentinel and for a real Prometheus: the answers must be alike."""
+"""The same data and random queries for Sentinel and for a real Prometheus: the answers must be alike."""

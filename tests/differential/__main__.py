@@ -1,4 +1,4 @@
-"""`python -m tests.differential --seed N --queries M --series K`: prints what differs, exit code 1 if anything.
+"""`python -m tests.differential --seed N --queries M --series K`: prints what differs; exit code 1 if any.
 
 `$SENTINEL_PROMETHEUS` names another Prometheus than the one on the path, of version 2.42 or 3.
 """
@@ -34,7 +34,7 @@ def main() -> int:
     ):
         for found in islice(pair.findings(asked.seed, asked.queries), asked.most):
             count += 1
-            print(report.text(found, list(pair.data)), flush=True)
+            print(report.text(found, pair.data), flush=True)
     print(f"{count} differences" if count else f"{asked.queries} queries answered alike")
     return int(count > 0)
 

@@ -32,6 +32,11 @@ def difference(ours: Answer, theirs: Answer, *, stepped: bool = False, ordered: 
     return _series(mine["result"], other["result"], ordered=ordered)
 
 
+def is_filled(answer: Answer) -> bool:
+    """Whether it is neither an error nor nothing."""
+    return answer["status"] == "success" and len(answer["data"]["result"]) > 0
+
+
 def _errors(ours: Answer, theirs: Answer, *, stepped: bool) -> str:
     """The kind must be the same, and the first words of the text, its place aside.
 
@@ -55,7 +60,9 @@ def _series(mine: list[Any], other: list[Any], *, ordered: bool) -> str:
         return "other series"
     if not all(_same_points(_points(found[key]), _points(wanted[key])) for key in wanted):
         return "other values"
-    if ordered and not _same_points(*([point for each in all for point in _points(each)] for all in (mine, other))):
+    if ordered and not _same_points(
+        *([point for each in all for point in _points(each)] for all in (mine, other))
+    ):
         return "another order"
     return ""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.differential import remote_write
 from tests.differential.asking import Client, Question, question
-from tests.differential.compare import difference
+from tests.differential.compare import difference, is_filled
 from tests.differential.generate import Generator
 from tests.differential.prometheus import Prometheus, is_modern
 from tests.differential.series import Series, Setting, make
@@ -51,12 +51,14 @@ class Pair:
 
     def findings(self, seed: int, count: int) -> Iterator[Finding]:
         """What differs among `count` random queries, each as small as it still differs."""
-        generator = Generator(seed, self.end_ms, modern=self.modern)
-        chance = random.Random(f"times {seed}")
-        for _ in range(count):
-            found = self.compare(question(chance, generator.expression(), self.end_ms))
+        for asked in self._questions(seed, count):
+            found = self.compare(asked)
             if found is not None:
                 yield self._shrunk(found)
+
+    def filled(self, seed: int, count: int) -> int:
+        """How many of the queries Prometheus answers with something."""
+        return sum(is_filled(self._theirs.ask(asked)) for asked in self._questions(seed, count))
 
     def compare(self, asked: Question) -> Finding | None:
         ours, theirs = self._ours.ask(asked), self._theirs.ask(asked)
@@ -64,19 +66,20 @@ class Pair:
         what = difference(ours, theirs, stepped=bool(asked.step), ordered=ordered)
         return Finding(asked.tree.text, asked, what, ours, theirs) if what else None
 
+    def _questions(self, seed: int, count: int) -> Iterator[Question]:
+        generator = Generator(seed, self.end_ms, modern=self.modern)
+        chance = random.Random(f"times {seed}")
+        return (question(chance, generator.expression(), self.end_ms) for _ in range(count))
+
     def _shrunk(self, found: Finding) -> Finding:
-        trials = MOST_TRIALS
-        while trials > 0:
-            for tree in smaller(found.asked.tree):
-                trials -= 1
-                less = self.compare(found.asked.of(tree))
-                if less is not None and less.what == found.what:
-                    found = replace(less, text=found.text)
-                    break
-                if trials <= 0:
-                    break
-            else:
-                break
+        """The smallest that still differs in the same way, by at most so many trials."""
+        trials, tried = MOST_TRIALS, iter(smaller(found.asked.tree))
+        while trials and (tree := next(tried, None)) is not None:
+            trials -= 1
+            less = self.compare(found.asked.of(tree))
+            if less is not None and less.what == found.what:
+                found = replace(less, text=found.text)
+                tried = smaller(tree)
         return found
 
 
@@ -94,5 +97,10 @@ def running(program: str, folder: Path, seed: int, series: int) -> Iterator[Pair
         pair = Pair(ours.url, theirs.url, data, end_ms, modern=modern)
         at = end_ms // 1000
         whole = Question(_ALL, at, at, 0)
-        wait_until(lambda: pair.compare(whole) is None, timeout=30, what="equal data", why=lambda: pair.compare(whole))
+        wait_until(
+            lambda: pair.compare(whole) is None,
+            timeout=30,
+            what="equal data",
+            why=lambda: pair.compare(whole),
+        )
         yield pair

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from tests.integration.waiting import free_ports, wait_until
 
@@ -44,10 +43,17 @@ class Prometheus:
     def __enter__(self) -> Prometheus:
         with (self.folder / "prometheus.log").open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        wait_until(self._ready, timeout=60, what="ready Prometheus", why=self._log)
+        try:
+            wait_until(self._ready, timeout=60, what="ready Prometheus", why=self._log)
+        except BaseException:
+            self._stop()
+            raise
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         assert self.process is not None
         self.process.terminate()
         self.process.wait(30)

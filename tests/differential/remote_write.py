@@ -1,4 +1,4 @@
-"""Series as remote write requests of version 1, by hand and in the order in which a sender would send them."""
+"""Series as remote write requests of version 1, in the order in which a sender would send them."""
 
 from __future__ import annotations
 

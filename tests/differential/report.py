@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tests.differential.pair import Finding
@@ -16,7 +16,7 @@ _BEFORE_MS: Final = 600_000
 _NAME: Final = re.compile(r"[a-z_]+")
 
 
-def text(found: Finding, data: list[Series]) -> str:
+def text(found: Finding, data: Sequence[Series]) -> str:
     """What was asked, both answers (cut), and the samples of the metrics named, ten minutes back."""
     path, form = found.asked.form
     lines = [
@@ -44,5 +44,7 @@ def _samples(one: Series, found: Finding) -> Iterator[str]:
     points = zip(one.times, one.values, strict=True)
     shown = [f"{t / 1000:.3f}:{'stale' if v is None else v}" for t, v in points if first_ms < t <= last_ms]
     if shown:
-        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in one.labels.items() if name != "__name__")
+        labels = ",".join(
+            f"{name}={json.dumps(value)}" for name, value in one.labels.items() if name != "__name__"
+        )
         yield f"{one.name}{{{labels}}} {' '.join(shown[-20:])}"

@@ -1,8 +1,8 @@
 """Random selectors, ranges and subqueries.
 
-Prometheus 2 takes a sample exactly one range ago and a subquery's step there, Prometheus 3 does not. So that it
-cannot matter, evaluations are at whole seconds and samples beside them, and subqueries are half a second off;
-except where the Prometheus asked is `modern`.
+Prometheus 2 takes a sample exactly one range ago and a subquery's step there, Prometheus 3 does not. So that
+it cannot matter, evaluations are at whole seconds and samples beside them, and subqueries are half a second
+off; except where the Prometheus asked is `modern`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from tests.differential.series import JOBS, PATHS, ZONES
 from tests.differential.tree import Node, node
 
+USUAL, RARE = ("job", "zone", "path", "instance"), ("missing", "le")
 DOMAINS: Final = {
     "job": JOBS,
     "zone": ZONES,
@@ -87,10 +88,12 @@ class Selecting:
 
     def _bare(self, names: Sequence[str]) -> tuple[str | Node, ...]:
         name = self.chance.choice(names)
-        labels = self.chance.sample(tuple(DOMAINS), self.chance.choice((0, 0, 0, 1, 1, 2)))
-        if self._modern and self.chance.random() < 0.05:
-            labels = labels[:1] * 2
+        labels = self.chance.sample(USUAL, self.chance.choice((0, 0, 0, 1, 1, 2)))
+        if self.chance.random() < 0.1:
+            labels.append(self.chance.choice(RARE))
         matchers = [self._matcher(label) for label in labels]
+        if labels and self._modern and self.chance.random() < 0.05:
+            matchers.insert(0, f'{labels[0]}="{DOMAINS[labels[0]][0]}"')
         if self.chance.random() < 0.03:
             matchers.append(f"__name__={quoted(self.chance, name)}")
             return "{", ",".join(matchers), "}"

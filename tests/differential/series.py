@@ -1,7 +1,7 @@
 """Random series by seed: counters, gauges, histograms, and what is awkward about each of them.
 
-Metrics come in classes, because what may be asked of a metric without asking for rounding errors depends on its
-values. All but `specials` and `extremes` hold whole numbers, which any order of summation adds up alike.
+Metrics come in classes, because what may be asked of a metric without asking for rounding errors depends on
+its values. All but `specials` and `extremes` hold whole numbers, which any order of summation adds up alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ HIGH: Final = 10.0**12
 FALL: Final = 5
 
 
-
 @dataclass(frozen=True, slots=True)
 class Series:
     """A series with its times in ms; the value None is a staleness marker."""
@@ -42,8 +41,8 @@ class Series:
 class Setting:
     """Data for a Prometheus 3 (`modern`), or such that what has changed since 2.42 does not matter.
 
-    For 2.42 samples lie beside the whole seconds at which ranges begin and end, and counters are so high, and fall
-    so deep, that no extrapolated one is cut off at zero.
+    For 2.42 samples lie beside the whole seconds at which ranges begin and end, and counters are so high, and
+    fall so deep, that no extrapolated one is cut off at zero.
     """
 
     end_ms: int
@@ -167,7 +166,9 @@ def _histogram(
     below, broken = [0.0] * len(times), chance.random() < 0.3
     for bound in [bound for bound in BOUNDS if chance.random() > 0.1]:
         below = [a + b for a, b in zip(below, bucket(chance, len(times), setting), strict=True)]
-        yield _part("bucket", labels | {"le": bound}, times, _broken(chance, below, setting) if broken else below)
+        yield _part(
+            "bucket", labels | {"le": bound}, times, _broken(chance, below, setting) if broken else below
+        )
     if chance.random() < 0.2:
         yield _part("bucket", labels | {"le": "much"}, times, below)
     yield _part("sum", labels, times, below)

@@ -21,9 +21,6 @@ class Node:
     def text(self) -> str:
         return "".join(part if isinstance(part, str) else part.text for part in self.parts)
 
-    def __len__(self) -> int:
-        return len(self.text)
-
 
 def node(kind: Kind, *parts: str | Node) -> Node:
     return Node(kind, tuple(part for part in parts if part != ""))
@@ -31,7 +28,7 @@ def node(kind: Kind, *parts: str | Node) -> Node:
 
 def smaller(tree: Node) -> Iterator[Node]:
     """Trees in which one expression gives way to one of its own, or a modifier to nothing; smallest first."""
-    yield from sorted({one.text: one for one in _smaller(tree)}.values(), key=len)
+    yield from sorted({one.text: one for one in _smaller(tree)}.values(), key=lambda one: len(one.text))
 
 
 def _smaller(tree: Node) -> Iterator[Node]:

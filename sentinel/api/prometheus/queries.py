@@ -16,6 +16,7 @@ from sentinel.api.prometheus.results import Taken
 from sentinel.api.prometheus.turns import PIECE_SECONDS, Patience, Turns
 from sentinel.engine import Engine
 from sentinel.promql import Budget, Expr, Matrix, Query, Scalar, String, Value, Vector, ast
+from sentinel.promql.syntax.literals import well_formed
 from sentinel.promql.syntax.printer import number
 
 FASTER: Final = 8
@@ -111,7 +112,8 @@ class Queries:
         while done < steps:
             size = min(size, steps - done)
             first_ms = start_ms + done * step_ms
-            took = await self._turns.piece(piece(first_ms, first_ms + (size - 1) * step_ms), patience)
+            last_ms = end_ms if size == steps else first_ms + (size - 1) * step_ms
+            took = await self._turns.piece(piece(first_ms, last_ms), patience)
             done += size
             size = max(1, min(FASTER * size, int(size * PIECE_SECONDS / max(took, 1e-6))))
         return notes.outcome(await self._turns.worker(lambda: _matrix_data(taken, asked, notes)))
@@ -148,7 +150,7 @@ def _instant_data(value: Value, taken: Taken, asked: Asked, notes: _Notes, at_ms
         case Scalar():
             return {"resultType": "scalar", "result": rendering.point(at_ms, number(value.value))}
         case String():
-            return {"resultType": "string", "result": rendering.point(at_ms, value.value)}
+            return {"resultType": "string", "result": rendering.point(at_ms, well_formed(value.value))}
         case Vector():
             table = taken.rows()
             if asked.limit and len(table) > asked.limit:

@@ -8,6 +8,7 @@ from sentinel.model import Labels
 from sentinel.promql import ast
 from sentinel.promql.functions.registry import function
 from sentinel.promql.moment import Invocation
+from sentinel.promql.syntax.literals import well_formed
 from sentinel.promql.values import Matrix, Vector, no_series
 
 
@@ -26,7 +27,7 @@ def _labels(expr: ast.Expr) -> Labels:
         return Labels()
     names = [matcher.name for matcher in selector.matchers]
     return Labels(
-        (matcher.name, matcher.value)
+        (matcher.name, well_formed(matcher.value))
         for matcher in selector.matchers
         if matcher.op == "=" and matcher.name != "__name__" and names.count(matcher.name) == 1
     )

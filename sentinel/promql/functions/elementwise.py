@@ -22,9 +22,9 @@ _PLAIN: Final[dict[str, Callable[..., Any]]] = {
     "ln": np.log,
     "log2": np.log2,
     "log10": np.log10,
-    "sgn": np.sign,
-    "deg": np.degrees,
-    "rad": np.radians,
+    "sgn": lambda values: np.where(values == 0, values, np.sign(values)),  # -0 keeps its sign
+    "deg": lambda values: values * 180 / math.pi,
+    "rad": lambda values: values * math.pi / 180,
     "sin": np.sin,
     "cos": np.cos,
     "tan": np.tan,
@@ -75,8 +75,18 @@ def clamp_max(invocation: Invocation, vector: Vector, most: Scalar) -> Vector:
 
 
 def _clamped(invocation: Invocation, vector: Vector, least: float, most: float) -> Vector:
-    values = np.maximum(least, np.minimum(most, vector.values))
+    values = _greater(least, _lesser(most, vector.values))
     return invocation.run.renamed(vector.with_values(values))
+
+
+def _greater(one: Any, other: Any) -> Any:
+    """As Go's `math.Max`: +Inf is greater than NaN, and 0 than -0."""
+    largest = np.where((one == 0) & (other == 0), one + other, np.maximum(one, other))
+    return np.where(np.isposinf(one) | np.isposinf(other), math.inf, largest)
+
+
+def _lesser(one: Any, other: Any) -> Any:
+    return -_greater(-one, -other)
 
 
 @function("scalar(vector) scalar")
@@ -97,9 +107,9 @@ def pi(invocation: Invocation) -> Scalar:
 
 @function("max_of(scalar, scalar) scalar")
 def max_of(invocation: Invocation, left: Scalar, right: Scalar) -> Scalar:
-    return Scalar(float(np.maximum(left.value, right.value)))
+    return Scalar(float(_greater(np.float64(left.value), np.float64(right.value))))
 
 
 @function("min_of(scalar, scalar) scalar")
 def min_of(invocation: Invocation, left: Scalar, right: Scalar) -> Scalar:
-    return Scalar(float(np.minimum(left.value, right.value)))
+    return Scalar(float(_lesser(np.float64(left.value), np.float64(right.value))))

@@ -12,7 +12,7 @@ from sentinel.model import Labels
 from sentinel.promql.functions.registry import function
 from sentinel.promql.labelsets import Change
 from sentinel.promql.moment import Invocation
-from sentinel.promql.syntax.literals import is_label_name
+from sentinel.promql.syntax.literals import is_label_name, well_formed
 from sentinel.promql.values import String, Vector
 
 _QUIET: Final = re2.Options()
@@ -26,12 +26,12 @@ def label_replace(
 ) -> Vector:
     """`target` becomes `replacement` (with `$1`, `${name}`) where `regex` matches all of `source`."""
     try:
-        pattern = re2.compile(f"^(?s:{regex.value})$", _QUIET)
+        pattern = re2.compile(f"^(?s:{well_formed(regex.value)})$", _QUIET)
     except re2.error:
         message = f"invalid regular expression in label_replace(): {regex.value}"
         raise QueryError(message, kind="execution") from None
     _require_name(target.value, "destination label name in label_replace()")
-    name, template = target.value, replacement.value
+    name, template = target.value, well_formed(replacement.value)
 
     def change(labels: Labels) -> Labels:
         match = pattern.match(labels.get(source.value))
@@ -54,12 +54,12 @@ def label_join(
     for source in sources:
         _require_name(source.value, "source label name in label_join()")
     _require_name(target.value, "destination label name in label_join()")
-    names = tuple(source.value for source in sources)
+    names, between = tuple(source.value for source in sources), well_formed(separator.value)
 
     def change(labels: Labels) -> Labels:
-        return labels.with_({target.value: separator.value.join(map(labels.get, names))})
+        return labels.with_({target.value: between.join(map(labels.get, names))})
 
-    result = _changed(invocation, vector, ("label_join", target.value, separator.value, names), change)
+    result = _changed(invocation, vector, ("label_join", target.value, between, names), change)
     if target.value == "__name__":
         result.drop_name = None
     return result
@@ -73,7 +73,7 @@ def _changed(invocation: Invocation, vector: Vector, key: tuple[Any, ...], chang
 
 def _require_name(name: str, role: str) -> None:
     if not is_label_name(name):
-        raise QueryError(f"invalid {role}: {name}", kind="execution")
+        raise QueryError(f"invalid {role}: {well_formed(name)}", kind="execution")
 
 
 def _expanded(template: str, match: Any) -> str:

@@ -14,7 +14,7 @@ from sentinel.promql.moment import Invocation
 from sentinel.promql.values import Scalar, Vector
 
 _DAY: Final = 86_400
-_REACH: Final = 1e15
+_REACH: Final = 9e18
 """Seconds beyond which no calendar goes."""
 
 

@@ -75,6 +75,11 @@ def milliseconds(value: float) -> int:
     return int(round(value * 1e9) / 1e6)
 
 
+def well_formed(text: str) -> str:
+    """A string as labels and answers may hold it: each byte that is no UTF-8 becomes U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def unquote(text: str) -> str:
     """A quoted string's content. Bytes written as escapes that are no UTF-8 survive as surrogates."""
     body = text[1:-1]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sentinel.model import Matcher
 from sentinel.promql import ast
 from sentinel.promql.functions import FUNCTIONS
+from sentinel.promql.syntax.literals import well_formed
 from sentinel.promql.syntax.printer import number
 
 _TYPES: Final[dict[ast.Kind, str]] = {"instant vector": "vector", "range vector": "matrix"}
@@ -19,7 +20,7 @@ def as_json(expr: ast.Expr) -> dict[str, Any]:
         case ast.Number():
             return {"type": "numberLiteral", "val": number(expr.value)}
         case ast.Text():
-            return {"type": "stringLiteral", "val": _utf8(expr.value)}
+            return {"type": "stringLiteral", "val": well_formed(expr.value)}
         case ast.Selector():
             return {"type": "vectorSelector", **_selector(expr)}
         case ast.Range():
@@ -41,12 +42,7 @@ def as_json(expr: ast.Expr) -> dict[str, Any]:
 
 
 def _matcher(matcher: Matcher) -> dict[str, str]:
-    return {"name": _utf8(matcher.name), "value": _utf8(matcher.value), "type": matcher.op}
-
-
-def _utf8(text: str) -> str:
-    """Bytes that are no UTF-8 have no place in JSON."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return {"name": well_formed(matcher.name), "value": well_formed(matcher.value), "type": matcher.op}
 
 
 def _selector(selector: ast.Selector) -> dict[str, Any]:

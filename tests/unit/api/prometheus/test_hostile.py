@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.api.prometheus import QuerySettings
 from sentinel.api.prometheus.answers import STATUS
+from sentinel.model import Labels
 
 from .asking import NOW_MS, World
 
@@ -148,3 +151,46 @@ def test_bytes_that_are_no_text() -> None:
             assert fields.status == 400
 
     asyncio.run(served())
+
+
+NO_UTF8 = (
+    r'"\xff"',
+    r'label_replace(up, "a", "\xff", "job", ".*")',
+    r'label_replace(up, "a", "x", "job", "\xff")',
+    r'label_replace(up, "\xff", "x", "job", ".*")',
+    r'label_join(up, "a", "\xff", "job", "job")',
+    r'absent(up{job="\xff"})',
+    r'absent_over_time({job="\xff"}[5m])',
+    r'up{job=~"\xff"}',
+)
+
+
+@pytest.mark.parametrize("query", NO_UTF8)
+@pytest.mark.parametrize("path", ["query", "query_range", "parse_query", "format_query"])
+def test_bytes_that_are_no_utf8(path: str, query: str) -> None:
+    async def ask() -> int:
+        made = World()
+        made.add("up", {"job": "a"}, 1)
+        async with made.served() as served:
+            times = {"start": str(NOW - 15), "end": str(NOW), "step": "15"}
+            return (await served.get(f"/api/v1/{path}", {"query": query, **times})).status
+
+    assert asyncio.run(ask()) < 500
+
+
+def test_a_label_holds_well_formed_text_only() -> None:
+    async def ask() -> Any:
+        made = World()
+        made.add("up", {"job": "a"}, 1)
+        async with made.served() as served:
+            return await served.data("/query", {"query": NO_UTF8[1]})
+
+    assert asyncio.run(ask())["result"][0]["metric"]["a"] == "\ufffd"
+
+
+def test_a_rule_with_bytes_that_are_no_utf8_is_evaluated() -> None:
+    rules = "groups: [{name: g, interval: 15s, rules: [{record: r, expr: 'EXPR'}]}]"
+    made = World(rules.replace("EXPR", NO_UTF8[1]))
+    made.add("up", {"job": "a"}, 1)
+    made.evaluate(NOW_MS)
+    assert made.engine.store.find(Labels({"__name__": "r", "a": "\ufffd", "job": "a"})) >= 0
