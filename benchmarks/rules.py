@@ -2,8 +2,9 @@
 
 Both programs scrape one exporter. In turn, neither has rules but one that keeps the windows, then 1,000
 narrow alerting rules (100 series each), then 10 wide ones (all series). CPU time of the first phase, which is
-that of scraping, is taken off the others. Last, the exporter serves twice as many series to the wide rules, and
-the memory that took more is divided by their number. Exits 1 below the ratios asked for; skips without Prometheus.
+that of scraping, is taken off the others. Last, the exporter serves twice as many series to the wide rules,
+and the memory that took more is divided by their number. Exits 1 below the ratios asked for; skips without
+Prometheus.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def per_evaluation(programs: list[Program], name: str, interval: str, idle: list
 
 
 def memory_slope(programs: list[Program], exporter: Exporter, fill_seconds: float) -> float:
-    """Doubles the series while the wide rules run; returns Prometheus's bytes per added series by Sentinel's."""
+    """Doubles the series while the wide rules run; returns theirs by ours of the bytes per added series."""
     before, count = [each.resident_bytes() for each in programs], exporter.series
     exporter.double()
     time.sleep(fill_seconds)

@@ -92,6 +92,7 @@ class Engine:
             guard or Guard(),
             {bit: settings.source_labels.get(name, Labels()) for name, bit in self._bits.items()},
         )
+        self._asking = Evaluator(self.store, subquery_step_ms=settings.subquery_step_ms, forgetful=True)
         self._filling = Filling(self.store, settings.retention_ms)
         self._swept_ms = 0
         self._held_by: dict[str, int] = {}
@@ -163,8 +164,8 @@ class Engine:
 
     @property
     def evaluator(self) -> Evaluator:
-        """For ad-hoc queries; to be used where the engine is."""
-        return self._context.evaluator
+        """For ad-hoc queries, apart from that of the rules; to be used where the engine is."""
+        return self._asking
 
     def mask(self, sources: Iterable[str]) -> int:
         mask = 0

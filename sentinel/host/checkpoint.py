@@ -10,6 +10,7 @@ from typing import Any
 
 from sentinel.engine import Engine
 from sentinel.host.accounts import Accounts
+from sentinel.host.memory import give_back
 from sentinel.host.watermarks import SourceTime
 from sentinel.store import snapshot
 from sentinel.telemetry import SNAPSHOT_LAST, SNAPSHOT_STALL, logger
@@ -50,6 +51,7 @@ class Checkpoints:
         captured = state()
         SNAPSHOT_STALL.observe(time.perf_counter() - begun)
         self._running = self._writer.submit(self._write, captured)
+        self._running.add_done_callback(lambda _: give_back())
 
     def finish(self) -> None:
         """Wait until the running one is on disk."""

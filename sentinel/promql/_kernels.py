@@ -34,6 +34,17 @@ def number_groups(ids, place, group, members):  # type: ignore[no-untyped-def]
     return found
 
 
+@njit(f"void(i4[::1], {_INT64S})", cache=True, nogil=True, error_model="numpy")
+def place_ids(table, hashes):  # type: ignore[no-untyped-def]
+    """Puts the numbers 0, 1, ... of distinct things into an open-addressing table of -1s, by their hashes."""
+    mask = len(table) - 1
+    for id in range(len(hashes)):
+        place = hashes[id] & mask
+        while table[place] >= 0:
+            place = (place + 1) & mask
+        table[place] = id
+
+
 @njit(_FOLD, cache=True, nogil=True, error_model="numpy")
 def sums(values, group, groups):  # type: ignore[no-untyped-def]
     total, lost = np.zeros(groups), np.zeros(groups)

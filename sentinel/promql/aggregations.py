@@ -15,7 +15,7 @@ from sentinel.model import Bools, Floats, Histogram, Int64s
 from sentinel.model.histogram import boxed
 from sentinel.promql import ast
 from sentinel.promql.histograms import IncompatibleError, mean, total
-from sentinel.promql.labelsets import LabelSets, Transform
+from sentinel.promql.labelsets import AT_ONCE, LabelSets, Transform
 from sentinel.promql.moment import Invocation
 from sentinel.promql.native import (
     MIXED,
@@ -256,14 +256,15 @@ def _count_values(invocation: Invocation, node: ast.Aggregation, vector: Vector,
     """How often each value occurs in each group, the value as a label."""
     if not is_label_name(label):
         raise QueryError(f"invalid label name {quoted(label)}", kind="execution")
-    sets, counts = invocation.sets, dict[int, int]()
+    sets, valued = invocation.sets, list[int]()
     kept = ast.Aggregation(
         node.op, node.expr, None, (*node.labels, *(() if node.without else (label,))), node.without
     )
     transform, texts = grouping(invocation, kept), partial(value_text, invocation)
-    for id, value in zip(vector.ids.tolist(), vector.values.tolist(), strict=True):
-        valued = sets.intern(sets[id].with_({label: texts(value)}))
-        group = int(transform(np.array([valued]))[0])
-        counts[group] = counts.get(group, 0) + 1
-    ids = np.array(sorted(counts, key=lambda id: sets[id].fingerprint), np.int64)
-    return Vector(ids, np.array([counts[id] for id in ids.tolist()], np.float64))
+    for row, (id, value) in enumerate(zip(vector.ids.tolist(), vector.values.tolist(), strict=True)):
+        if row % AT_ONCE == 0:
+            sets.hurry()
+        valued.append(sets.intern(sets[id].with_({label: texts(value)})))
+    ids, counts = np.unique(transform(np.array(valued, np.int64)), return_counts=True)
+    order = np.argsort(sets.fingerprints(ids))
+    return Vector(ids[order], counts[order].astype(np.float64))

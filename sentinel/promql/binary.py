@@ -75,7 +75,7 @@ def _with_scalar(
     if node.op not in ast.COMPARISONS or node.return_bool:
         result = vector.with_values(computed.astype(np.float64, copy=False))
         return result if node.op in TRIMS else invocation.run.renamed(result)
-    return vector.take(computed.astype(np.bool_, copy=False))
+    return vector.take(computed) if computed.any() else no_series()
 
 
 def signature(sets: LabelSets, matching: ast.Matching) -> Transform:

@@ -32,6 +32,14 @@ def resolved(expr: ast.Expr, *, start_ms: int, end_ms: int, step_ms: int) -> ast
     return ast.rebuilt(expr, times.in_ms)
 
 
+def as_instant(expr: ast.Expr) -> ast.Expr:
+    """The expression as an instant query reads it; as it is, if its durations make no sense there."""
+    try:
+        return resolved(expr, start_ms=0, end_ms=0, step_ms=0)
+    except QueryError:
+        return expr
+
+
 def constant_ms(expr: ast.Expr) -> int:
     """The value in ms of an expression that no query's times change and that has a value; else 0."""
     try:

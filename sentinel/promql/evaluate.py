@@ -14,7 +14,7 @@ from sentinel.model.histogram import boxed
 from sentinel.promql import ast, smoothed
 from sentinel.promql.aggregations import aggregate
 from sentinel.promql.binary import binary
-from sentinel.promql.durations import resolved
+from sentinel.promql.durations import as_instant, resolved
 from sentinel.promql.functions import FUNCTIONS, extended
 from sentinel.promql.functions.info import with_info_selectors
 from sentinel.promql.labelsets import LabelSets
@@ -27,12 +27,13 @@ from sentinel.promql.steps import gather, merged
 from sentinel.promql.syntax.parser import parse
 from sentinel.promql.syntax.printer import to_text
 from sentinel.promql.values import Matrix, Scalar, String, Value, Vector
-from sentinel.promql.windows import without_stale
+from sentinel.promql.windows import tidied
 from sentinel.store.histograms import Histograms
 from sentinel.store.store import Store
 
-_SPARE_IDS: Final = 1 << 16
 _RUNS_BETWEEN_LOOKS: Final = 256
+_MANY: Final = 1 << 12
+"""So many series are read as memory lies, and sorted then; fewer in the order that is wanted."""
 
 
 class Evaluator:
@@ -50,8 +51,10 @@ class Evaluator:
         budget: Budget | None = None,
         delayed_name_removal: bool = False,
         subquery_step_ms: int = 60_000,
+        forgetful: bool = False,
     ) -> None:
-        self.generation = self._runs = 0
+        self.generation = self._runs = self._sweeps = 0
+        self._forgetful = forgetful
         self._store = store
         self._lookback_ms, self._budget = lookback_ms, budget or Budget()
         self._delayed_name_removal, self._subquery_step_ms = delayed_name_removal, subquery_step_ms
@@ -67,7 +70,7 @@ class Evaluator:
         extended.check(tree)
         lookback_ms = self._lookback_ms if lookback_ms is None else lookback_ms
         tree = with_info_selectors(tree)
-        asked = demands(_in_ms(tree), lookback_ms)
+        asked = demands(as_instant(tree), lookback_ms)
         chosen = {demand.matchers: self._store.selection(demand.matchers) for demand in asked}
         selections, computed = tuple(chosen.values()), is_computed(tree)
         return Query(tree, text, asked, selections, lookback_ms, strict(tree), computed, by_matchers=chosen)
@@ -88,7 +91,7 @@ class Evaluator:
             if isinstance(value, Vector):
                 ids = run.named(value.ids, value.drop_name)
                 self._sets.require_distinct(ids)
-                return replace(value, ids=ids, drop_name=None)
+                return Vector(ids, value.values, timestamp_ms=value.timestamp_ms)
             if isinstance(value, Matrix):
                 kind = extended.extension(query.expr)
                 if kind:
@@ -119,7 +122,9 @@ class Evaluator:
         return self._sets.intern(labels)
 
     def _begin(self) -> None:
-        self._sets = LabelSets()
+        if self.generation:
+            self._sets.clear()
+        self._sets: LabelSets = LabelSets()
         self._sources = Sources(self._store, self._sets)
         self._known: dict[Shared, tuple[tuple[int, ...], Value]] = {}
         self._known_ms = 0
@@ -129,11 +134,14 @@ class Evaluator:
     def _run(self, query: Query, times: tuple[int, int, int], budget: Budget | None) -> Run:
         """A run over (start, end, step)."""
         self._runs += 1
-        if self._runs % _RUNS_BETWEEN_LOOKS == 0 and self._is_outgrown():
+        look = self._forgetful or self._runs % _RUNS_BETWEEN_LOOKS == 0
+        if look and self._sources.outgrown(forgetful=self._forgetful):
             self._begin()
         if self._store.histograms.wants_sweep:
             self._store.sweep_histograms()
-            self._known = {}
+        if self._sweeps != self._store.histograms.sweeps:
+            self._sweeps, self._known = self._store.histograms.sweeps, {}
+        self._sets.expired = (budget or self._budget).expired
         query.warnings, query.infos = [], []
         start_ms, end_ms, step_ms = times
         if query.computed:
@@ -150,11 +158,6 @@ class Evaluator:
             self._delayed_name_removal,
             frozenset(counted(expr)) if len(self._store.histograms) else frozenset(),
         )
-
-    def _is_outgrown(self) -> bool:
-        """A series alive has its own id and at most one for each memoised change of labels."""
-        wanted = len(self._sources) * (1 + self._sets.transforms())
-        return len(self._sets) > 2 * wanted + _SPARE_IDS
 
     def _final(self, run: Run, matrix: Matrix) -> Matrix:
         """The matrix with the names it ends with."""
@@ -225,29 +228,26 @@ class Evaluator:
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
         before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)
-        first, last = store.spans(rows.slots, start_ms - before_ms, end_ms + after_ms)
-        matrix = Matrix(rows.ids, first, last, store.timestamp_ms, store.value, start_ms, end_ms)
-        moment.run.spend(int(matrix.count.sum()))
-        matrix = without_stale(matrix, rows.where)
+        slots, where = (rows.slots, rows.where) if len(rows.slots) > _MANY else (rows.ordered, None)
+        first, last, total, least, marked = store.survey(slots, start_ms - before_ms, end_ms + after_ms)
+        moment.run.spend(total)
+        slabs = (store.timestamp_ms, store.value)
+        matrix = Matrix(rows.ids, first, last, *slabs, start_ms, end_ms, least=least)
+        if where is not None or marked or not least:
+            matrix = tidied(matrix, where, marked)
         return detected(moment.run, matrix) if id(node.selector) in moment.run.counted else matrix
 
     def _subquery(self, moment: Moment, node: ast.Subquery) -> Matrix:
         """Steps are multiples of the step width, so that repeated evaluations see the same times."""
         end_ms = moment.time_of(node)
         start_ms = end_ms - node.range_ms
-        if id(node) in moment.run.query.strict and self._reads_nothing(moment, node):
+        if moment.run.query.reads_nothing(node):
             return gather(self._sets, [], start_ms, end_ms)
         step_ms = node.step_ms or self._subquery_step_ms
         first_ms = (start_ms // step_ms + 1) * step_ms
         matrix = self._steps(moment.run, node.expr, first_ms, end_ms, step_ms)
         matrix = replace(matrix, start_ms=start_ms, end_ms=end_ms)
         return unknown(moment.run, matrix) if moment.run.native else matrix
-
-    def _reads_nothing(self, moment: Moment, node: ast.Expr) -> bool:
-        """Whether no series is known that any selector below means."""
-        selections = moment.run.query.by_matchers
-        selectors = (each for each in ast.walk(node) if isinstance(each, ast.Selector))
-        return not any(len(selections[selector.matchers].slots()) for selector in selectors)
 
     def _call(self, moment: Moment, node: ast.Call) -> Value:
         args = [self._value(moment, arg) for arg in node.args]
@@ -275,14 +275,6 @@ class Evaluator:
             return moment.run.renamed(value.with_values(scaled(moment.run, value.values, negated, -1.0)))
         assert isinstance(value, Scalar)
         return Scalar(-value.value)
-
-
-def _in_ms(expr: ast.Expr) -> ast.Expr:
-    """The expression as an instant query reads it; as it is, if its durations make no sense there."""
-    try:
-        return resolved(expr, start_ms=0, end_ms=0, step_ms=0)
-    except QueryError:
-        return expr
 
 
 _NODES: Final[dict[type[ast.Expr], Callable[..., Value]]] = {

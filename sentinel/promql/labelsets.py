@@ -7,6 +7,7 @@ ids not seen before: grouping 100,000 series is one numpy gather.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, Generic, TypeVar
 from weakref import ref
@@ -19,7 +20,16 @@ from sentinel.model import Floats, Int64s, Labels, UInt64s
 METADATA: Final = ("__name__", "__type__", "__unit__")
 """Labels that say what a series measures; they go when an operation makes it measure something else."""
 
+WORTH: Final = 64
+"""A label set is worth so many numbers."""
+AT_ONCE: Final = 4096
+"""Label sets that are changed between two looks at the clock."""
+
 Change = Callable[[Labels], Labels]
+
+
+def _never() -> bool:
+    return False
 
 
 class LabelSets:
@@ -27,12 +37,15 @@ class LabelSets:
 
     def __init__(self) -> None:
         self._labels: list[Labels] = []
-        self._id_of: dict[Labels, int] = {}
+        self._table = array("i", [-1]) * 64
+        """Ids by the hash of their labels, in open addressing: a dict would take eight times as much."""
         self._transforms: dict[Hashable, Transform] = {}
         self._pairings: dict[Hashable, Pairing] = {}
         self._columns: dict[Hashable, Column] = {}
         self._scratch = np.empty(0, np.int64)
         self._distinct: ByArray[bool] = ByArray()
+        self.expired: Callable[[], bool] = _never
+        """Whether the time of the query under way is over."""
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -41,10 +54,25 @@ class LabelSets:
         return self._labels[id]
 
     def intern(self, labels: Labels) -> int:
-        id = self._id_of.setdefault(labels, len(self._labels))
-        if id == len(self._labels):
-            self._labels.append(labels)
-        return id
+        table, known = self._table, self._labels
+        mask = len(table) - 1
+        place = hash(labels) & mask
+        while (id := table[place]) >= 0:
+            if known[id] is labels or known[id] == labels:
+                return id
+            place = (place + 1) & mask
+        table[place] = len(known)
+        known.append(labels)
+        if 2 * len(known) > len(table):
+            self._rehash()
+        return len(known) - 1
+
+    def _rehash(self) -> None:
+        from sentinel.promql import _kernels
+
+        hashes = np.fromiter(map(hash, self._labels), np.int64, len(self._labels))
+        self._table = array("i", [-1]) * (2 * len(self._table))
+        _kernels.place_ids(np.frombuffer(self._table, np.int32), hashes)
 
     def transform(self, key: Hashable, change: Change) -> Transform:
         """The memoised id-to-id form of `change`; equal keys must stand for equal changes."""
@@ -79,8 +107,30 @@ class LabelSets:
         """How many changes are memoised: a bound of how many ids one series may have brought along."""
         return len(self._transforms) + len(self._pairings)
 
+    def clear(self) -> None:
+        """Lets everything go at once: changes refer to their label sets, a circle that may stay for long."""
+        self._table = array("i", [-1]) * 64
+        for held in (self._labels, self._transforms, self._pairings, self._columns):
+            held.clear()
+
+    def size(self) -> int:
+        """Label sets and numbers held, in numbers: a label set is worth many."""
+        changes, columns = map(len, self._transforms.values()), map(len, self._columns.values())
+        pairs = sum(map(len, self._pairings.values()))
+        return WORTH * (len(self._labels) + pairs) + sum(changes) + sum(columns)
+
+    def hurry(self) -> None:
+        """Raises QueryError once the query's time is over."""
+        if self.expired():
+            raise QueryError("query timed out in expression evaluation", kind="timeout")
+
     def fingerprints(self, ids: Int64s) -> UInt64s:
-        return np.array([self._labels[id].fingerprint for id in ids.tolist()], np.uint64)
+        found = np.empty(len(ids), np.uint64)
+        for first in range(0, len(ids), AT_ONCE):
+            self.hurry()
+            some = ids[first : first + AT_ONCE].tolist()
+            found[first : first + AT_ONCE] = [self._labels[id].fingerprint for id in some]
+        return found
 
     def scratch(self) -> Int64s:
         """Room for a number by id. What it holds is anybody's leavings."""
@@ -135,6 +185,9 @@ class Transform:
         self.groups: ByArray[Any] = ByArray()
         """What an aggregation made of a result: rows by group (see `aggregations.Groups`)."""
 
+    def __len__(self) -> int:
+        return len(self._to)
+
     def __call__(self, ids: Int64s) -> Int64s:
         result = self._results.get(ids)
         if result is None:
@@ -151,7 +204,10 @@ class Transform:
         if len(result) and result.min() < 0:
             new = np.unique(ids[result < 0]).tolist()
             intern, change, labels = self._sets.intern, self._change, self._sets.__getitem__
-            self._to[new] = [intern(change(labels(id))) for id in new]
+            for first in range(0, len(new), AT_ONCE):
+                self._sets.hurry()
+                some = new[first : first + AT_ONCE]
+                self._to[some] = [intern(change(labels(id))) for id in some]
             result = self._to[ids].astype(np.int64)
         return result
 
@@ -164,12 +220,17 @@ class Pairing:
         self._to: dict[tuple[int, int], int] = {}
         self._last: tuple[Int64s, Int64s, Int64s] | None = None
 
+    def __len__(self) -> int:
+        return len(self._to)
+
     def __call__(self, left: Int64s, right: Int64s) -> Int64s:
         last = self._last
         if last is not None and np.array_equal(left, last[0]) and np.array_equal(right, last[1]):
             return last[2]
         result = np.empty(len(left), np.int64)
         for row, pair in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+            if row % AT_ONCE == 0:
+                self._sets.hurry()
             id = self._to.get(pair)
             if id is None:
                 id = self._to[pair] = self._sets.intern(self._join(self._sets[pair[0]], self._sets[pair[1]]))
@@ -185,6 +246,9 @@ class Column:
         self._sets, self._read = sets, read
         self._numbers = np.empty(0)
         self._known = np.empty(0, np.bool_)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def __call__(self, ids: Int64s) -> Floats:
         if len(self._known) < len(self._sets):

@@ -35,6 +35,13 @@ class Query:
     shared: dict[int, Shared] = field(default_factory=dict)
     """By the id() of a node of `expr`: it occurs elsewhere too."""
 
+    def reads_nothing(self, subquery: ast.Subquery) -> bool:
+        """Whether it is empty because no series is known that any selector in it means."""
+        if id(subquery) not in self.strict:
+            return False
+        selectors = (node for node in ast.walk(subquery) if isinstance(node, ast.Selector))
+        return not any(len(self.by_matchers[selector.matchers].slots()) for selector in selectors)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:

@@ -62,6 +62,8 @@ class Matrix:
     start_ms: int
     end_ms: int
     drop_name: Bools | None = None
+    least: int = 0
+    """No row has fewer samples."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -19,6 +19,7 @@ class Histograms:
         self._of: list[Histogram | None] = []
         self._free: list[int] = []
         self._sweep_at = 4096
+        self.sweeps = 0
 
     def __len__(self) -> int:
         return len(self._of) - len(self._free)
@@ -53,6 +54,7 @@ class Histograms:
 
     def sweep(self, columns: Iterable[Floats]) -> None:
         """Forget every histogram that no box in these columns refers to."""
+        self.sweeps += 1
         alive = np.zeros(len(self._of), np.bool_)
         for values in columns:
             found = values[boxed(values)]

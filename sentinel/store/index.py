@@ -219,7 +219,9 @@ def selected_name(matchers: tuple[Matcher, ...]) -> str:
 
 def fingerprints(series: Sequence[Labels]) -> UInt64s:
     """`Labels.fingerprint` of many label sets."""
-    from sentinel.store import _kernels as kernels  # planning a query imports this module, and no numba
+    from sentinel.store import (
+        _lookup_kernels as kernels,  # planning a query imports this module, and no numba
+    )
 
     text, ends = spelled(series)
     out = np.empty(len(ends), np.uint64)

@@ -16,7 +16,7 @@ import numpy as np
 
 from sentinel.model import Bools, Int64s, Labels, SampleBatch, UInt64s
 from sentinel.store import _digest_kernels as kernel
-from sentinel.store import _kernels as kernels
+from sentinel.store import _lookup_kernels as kernels
 from sentinel.store.index import SeriesIndex, spelled
 
 SEED: Final = np.frombuffer(os.urandom(8), np.uint64)[0]
@@ -52,7 +52,7 @@ class HashTable:
         if self._used + len(slots) > limit:
             self.clear()
         if 2 * (self._used + len(slots)) > len(self._slots):
-            self._rebuild(self._slots >= 0, 4 * (self._used + len(slots)))
+            self._rebuild(self._slots >= 0, 2 * (self._used + len(slots)))
         kernels.insert(self._keys, self._slots, np.ascontiguousarray(hashes), slots)
         self._used += len(slots)
 

@@ -96,6 +96,10 @@ class Store:
         """Slab positions [first, last) of the samples in (from, to] of each slot."""
         return self.windows.spans(slots, from_ms, to_ms)
 
+    def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s, int, int, bool]:
+        """`spans`, how many samples they hold, the fewest of a slot, whether any is a staleness marker."""
+        return self.windows.survey(slots, from_ms, to_ms)
+
     # Writing
 
     def demand(self, demands: Iterable[Demand]) -> None:

@@ -82,6 +82,12 @@ class Windows:
         kernels.spans(self.timestamp_ms, self.meta, slots, from_ms, to_ms, first, last)
         return first, last
 
+    def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s, int, int, bool]:
+        first, last = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
+        span = (self.timestamp_ms, self.bits, self.meta, slots, from_ms, to_ms, first, last)
+        total, least, marked = kernels.survey(*span)
+        return first, last, total, least, bool(marked)
+
     def export(self, slots: Int64s) -> tuple[Int64s, Int64s, Floats]:
         """(sample counts, times, values) of these slots, without gaps: a copy for the snapshot."""
         first = self.meta[slots, kernels.BASE] + self.meta[slots, kernels.FIRST]

@@ -26,6 +26,11 @@ MOST_PARTS: Final = 10_000
 """Operators, functions, selectors, matchers and numbers of one query."""
 FARTHEST_MS: Final = 10**15
 """Times beyond some 30,000 years are taken as that: they are all equally far from any sample."""
+_ENDS: Final = {
+    "-292273086-05-16T16:47:06Z": -FARTHEST_MS,
+    "292277025-08-18T07:12:54.999999999Z": FARTHEST_MS,
+}
+"""How clients write the beginning and the end of time, as Prometheus bounds it."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -142,6 +147,8 @@ def parse_time(text: str) -> int:
     """Milliseconds of unix seconds, with decimals or without, or of RFC 3339."""
     if _NUMBER.fullmatch(text):
         return _bounded(float(text) * 1000)
+    if text in _ENDS:
+        return _ENDS[text]
     found = _RFC3339.fullmatch(text)
     if found is not None:
         day, fraction, zone = found.groups()

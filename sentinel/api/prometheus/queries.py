@@ -13,7 +13,7 @@ from sentinel.api.prometheus import rendering
 from sentinel.api.prometheus.answers import TRUNCATED
 from sentinel.api.prometheus.kept import shortages
 from sentinel.api.prometheus.results import Taken
-from sentinel.api.prometheus.turns import PIECE_SECONDS, Patience, Turns
+from sentinel.api.prometheus.turns import MOST_SECONDS, PIECE_SECONDS, Patience, Turns
 from sentinel.engine import Engine
 from sentinel.promql import Budget, Expr, Matrix, Query, Scalar, String, Value, Vector, ast
 from sentinel.promql.syntax.literals import well_formed
@@ -120,7 +120,9 @@ class Queries:
 
     def _budget(self, steps: int, held: int, patience: Patience) -> Budget:
         """Each step may read so many samples: how long a piece gets must not matter."""
-        return Budget(steps * (self.settings.max_samples - held), patience.expired)
+        until = time.monotonic() + MOST_SECONDS
+        samples = steps * (self.settings.max_samples - held)
+        return Budget(samples, lambda: patience.expired() or time.monotonic() >= until)
 
 
 def asks_for_the_range(expr: Expr) -> bool:

@@ -24,12 +24,14 @@ T = TypeVar("T")
 
 PIECE_SECONDS: Final = 0.02
 """What can be done in several pieces is cut into pieces about this long."""
+MOST_SECONDS: Final = 2.0
+"""What goes on longer without an end or a next piece is given up: alerts wait for it."""
 MOST_AT_ONCE: Final = 100
 """Beyond so many that wait or are under way, requests are turned away."""
 GRACE_SECONDS: Final = 5.0
 """Whoever is not answered so long after the time-out is told that it is over."""
 WORKERS: Final = 2
-FORGET_AFTER: Final = 1000
+FORGET_AFTER: Final = 50
 """Pieces after which the store forgets what only queries have looked for."""
 
 AT_ONCE = Gauge("sentinel_queries", "Requests that use the engine, waiting ones included.", registry=REGISTRY)

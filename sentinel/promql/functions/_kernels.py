@@ -1,7 +1,7 @@
 """Loops over the samples of range vectors, straight over the store's slabs.
 
 Row `i` of a range vector is `[first[i], last[i])` of `time` (ms) and `value`; rows are not empty and, but for
-the two kernels that take markers out, hold no staleness marker. Spans that reach outside the slabs are an
+the kernel that takes markers out, hold no staleness marker. Spans that reach outside the slabs are an
 AssertionError: they would be our own bug. Sums are compensated (Neumaier), divisions as IEEE 754 has them.
 """
 
@@ -21,17 +21,6 @@ _FOLD = f"f8[::1]({_SPANS}, f8[::1])"
 def check_spans(first, last, size):  # type: ignore[no-untyped-def]
     for row in range(len(first)):
         assert first[row] >= 0 and last[row] <= size
-
-
-@njit(f"b1({_SPANS}, u8[::1], u8)", cache=True, nogil=True, error_model="numpy")
-def has_marker(first, last, bits, marker):  # type: ignore[no-untyped-def]
-    """Whether any sample is a staleness marker. Counting them is 15 times slower: it vectorises badly."""
-    check_spans(first, last, len(bits))
-    for row in range(len(first)):
-        for at in range(first[row], last[row]):
-            if bits[at] == marker:
-                return True
-    return False
 
 
 @njit(

@@ -9,6 +9,7 @@ import numpy as np
 
 from sentinel.model import Labels
 from sentinel.promql.functions.registry import function
+from sentinel.promql.labelsets import AT_ONCE
 from sentinel.promql.moment import Invocation
 from sentinel.promql.values import String, Vector
 
@@ -50,6 +51,8 @@ def _by_label(
     sets = invocation.sets
 
     def rank(row: int) -> tuple[Any, ...]:
+        if row % AT_ONCE == 0:
+            sets.hurry()
         series: Labels = sets[int(vector.ids[row])]
         return *(_natural(series.get(label.value)) for label in labels), series.pairs
 

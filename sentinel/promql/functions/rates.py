@@ -27,6 +27,8 @@ def _kernels() -> Any:
 
 
 def _at_least_two(matrix: Matrix) -> Matrix:
+    if matrix.least > 1:
+        return matrix
     enough = matrix.count > 1
     return matrix if enough.all() else matrix.take(enough)
 

@@ -157,7 +157,7 @@ def test_new_and_reused_slots_are_seen() -> None:
 
 
 def test_churn_does_not_fill_the_interner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentinel.promql.evaluate._SPARE_IDS", 50)
+    monkeypatch.setattr("sentinel.promql.sources._SPARE_IDS", 50)
     store = Store(retention_ms=SECOND)
     evaluator = Evaluator(store)
     query = evaluator.prepare("sum by (pod) (m)")

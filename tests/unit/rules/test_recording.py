@@ -48,7 +48,7 @@ def test_what_was_written_before_a_restart_ends_after_it(tmp_path: Path) -> None
 
 
 def test_ids_of_label_sets_may_be_given_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentinel.promql.evaluate._SPARE_IDS", -(1 << 40))
+    monkeypatch.setattr("sentinel.promql.sources._SPARE_IDS", -(1 << 40))
     monkeypatch.setattr("sentinel.promql.evaluate._RUNS_BETWEEN_LOOKS", 1)
     world = World(one_rule("record: r", "expr: x") + "    - {alert: A, expr: x > 5}\n")
     assert world.pass_minute(a=9) == ["firing A a"]

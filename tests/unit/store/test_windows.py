@@ -122,3 +122,20 @@ def test_a_short_window_takes_bounded_memory() -> None:
         windows.horizon_ms = at - 1000
         windows.append(np.array([0]), np.array([at]), np.array([1.0]), 1)
     assert windows.meta[0, kernels.CAPACITY] <= 128
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 9), max_size=6, unique=True), min_size=1, max_size=5), st.integers(0, 9)
+)
+def test_a_survey_is_the_spans_and_what_they_hold(times: list[list[int]], after: int) -> None:
+    """A tenth of the samples, those at 7, are staleness markers."""
+    windows, slots = Windows(), np.arange(len(times))
+    windows.open(slots, np.full(len(times), 1 << 40), slots + 1)
+    for slot, found in enumerate(times):
+        values = np.array([STALE if at == 7 else float(at) for at in sorted(found)])
+        windows.append(np.full(len(found), slot), np.array(sorted(found), np.int64), values, 1)
+    first, last, total, least, marked = windows.survey(slots, after, 9)
+    assert [first.tolist(), last.tolist()] == [each.tolist() for each in windows.spans(slots, after, 9)]
+    within = [[at for at in found if at > after] for found in times]
+    assert (total, least) == (sum(map(len, within)), min(map(len, within)))
+    assert marked == any(7 in found for found in within)
