@@ -24,7 +24,14 @@ from sentinel.decode._remote_write_plain import (
 )
 from sentinel.errors import DecodeError
 from sentinel.model import STALE_BITS, Buckets, Floats, Histogram
-from sentinel.model.histogram import CUSTOM_SCHEMA, MAX_SCHEMA, MIN_SCHEMA, NO_BUCKETS, ResetHint
+from sentinel.model.histogram import (
+    CUSTOM_SCHEMA,
+    MAX_SCHEMA,
+    MIN_SCHEMA,
+    NO_BUCKETS,
+    ResetHint,
+    farthest_bucket,
+)
 
 _HINTS: Final[tuple[ResetHint, ...]] = ("unknown", "reset", "not_reset", "gauge")
 _INT32: Final = 1 << 31
@@ -89,6 +96,8 @@ def read_histogram(data: bytes, most_buckets: int) -> Histogram | None:
             refuse("custom bounds beside a zero bucket or negative ones")
     elif not MIN_SCHEMA <= schema <= MAX_SCHEMA or custom:
         refuse(f"schema {schema}, or custom bounds that it has not")
+    else:
+        _check_reach(schema, positive, negative)
     total = message.floats[3]
     if not message.is_float:
         _check_sum(int(count), int(zero_count) + positive.total + negative.total, math.isnan(total))
@@ -145,6 +154,12 @@ def _check_bounds(bounds: tuple[float, ...], side: _Side) -> None:
         refuse("custom bounds that do not ascend, or reach +Inf")
     if side.first < 0 or side.first + side.width > len(bounds) + 1:
         refuse("more buckets than custom bounds")
+
+
+def _check_reach(schema: int, *sides: _Side) -> None:
+    reach = farthest_bucket(schema)
+    if any(side.given and not -reach <= side.first <= reach - side.width for side in sides):
+        refuse(f"buckets beyond all floats: those of schema {schema} end at {reach}")
 
 
 def _check_sum(count: int, found: int, sum_is_nan: bool) -> None:

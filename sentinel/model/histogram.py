@@ -21,6 +21,8 @@ CUSTOM_SCHEMA: Final = -53
 """The schema of histograms whose bounds are given one by one (`custom_values`)."""
 MIN_SCHEMA, MAX_SCHEMA = -4, 8
 """The exponential schemas: bounds grow by 2 ** 2 ** -schema."""
+_OCTAVES: Final = 1100
+"""Floats reach from 2 ** -1074 to 2 ** 1024: no bucket of schema 0 has an index beyond this."""
 
 BOX_BITS: Final = 0x7FF4_0000_0000_0000
 """With a number below 2**32 added: the box of the histogram of that number."""
@@ -76,22 +78,25 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Upper bounds, ascending, without +Inf; only of `CUSTOM_SCHEMA`."""
     reset_hint: ResetHint = "unknown"
 
-    def dump(self) -> dict[str, Any]:
-        """As plain values and arrays, for snapshots."""
-        sides = {name: (side.offset, side.counts) for name, side in self._sides().items()}
-        return {**msgspec.structs.asdict(self), **sides}
-
     @classmethod
-    def load(cls, state: dict[str, Any]) -> Histogram:
-        sides = {name: Buckets(*state[name]) for name in ("positive", "negative")}
+    def load(cls, state: Histogram | dict[str, Any]) -> Histogram:
+        """As it was put in a snapshot, or as it comes back from the disk."""
+        if isinstance(state, Histogram):
+            return state
+        sides = {name: Buckets(**state[name]) for name in ("positive", "negative")}
         return cls(**{**state, **sides, "custom_values": tuple(state["custom_values"])})
-
-    def _sides(self) -> dict[str, Buckets]:
-        return {"positive": self.positive, "negative": self.negative}
 
     @property
     def is_custom(self) -> bool:
         return self.schema == CUSTOM_SCHEMA
+
+
+def farthest_bucket(schema: int) -> int:
+    """Beyond this index, or below its negative, no bucket of an exponential schema can hold a float.
+
+    Sums take room for all buckets between the lowest and the highest, so nothing farther may come in.
+    """
+    return int(_OCTAVES * 2.0 ** max(schema, 0))
 
 
 def boxed(values: Floats | np.float64) -> Bools:

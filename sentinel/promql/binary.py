@@ -13,7 +13,7 @@ from sentinel.model.histogram import boxed
 from sentinel.promql import ast
 from sentinel.promql.labelsets import METADATA, LabelSets, Transform
 from sentinel.promql.moment import Invocation, Run
-from sentinel.promql.native_binary import TRIMS, of_histograms
+from sentinel.promql.native_binary import of_histograms
 from sentinel.promql.syntax.printer import series_text
 from sentinel.promql.values import Scalar, Value, Vector, no_series
 
@@ -56,7 +56,7 @@ def _compute(
 ) -> tuple[Any, Bools | None]:
     """(values, or the truth of a comparison; by row whether there is one); None: all are there."""
     computed = _COMPUTE[op](left, right)
-    if op in TRIMS or (invocation.run.native and (boxed(left).any() or boxed(right).any())):
+    if op in ast.TRIMS or (invocation.run.native and (boxed(left).any() or boxed(right).any())):
         columns = (np.broadcast_to(left, computed.shape), np.broadcast_to(right, computed.shape))
         return of_histograms(invocation, op, columns, computed)
     return computed, None
@@ -74,7 +74,7 @@ def _with_scalar(
         vector, computed = vector.take(known), computed[known]
     if node.op not in ast.COMPARISONS or node.return_bool:
         result = vector.with_values(computed.astype(np.float64, copy=False))
-        return result if node.op in TRIMS else invocation.run.renamed(result)
+        return result if node.op in ast.TRIMS else invocation.run.renamed(result)
     return vector.take(computed) if computed.any() else no_series()
 
 

@@ -77,7 +77,7 @@ class Evaluator:
 
     @property
     def histograms(self) -> Histograms:
-        """What boxes in results stand for; a result's boxes are valid until the next query."""
+        """What boxes in results stand for; a result's boxes are valid until the next query or batch."""
         return self._store.histograms
 
     def instant(self, query: Query, at_ms: int, budget: Budget | None = None) -> Value:
@@ -137,8 +137,7 @@ class Evaluator:
         look = self._forgetful or self._runs % _RUNS_BETWEEN_LOOKS == 0
         if look and self._sources.outgrown(forgetful=self._forgetful):
             self._begin()
-        if self._store.histograms.wants_sweep:
-            self._store.sweep_histograms()
+        self._store.sweep_histograms()
         if self._sweeps != self._store.histograms.sweeps:
             self._sweeps, self._known = self._store.histograms.sweeps, {}
         self._sets.expired = (budget or self._budget).expired
@@ -177,7 +176,7 @@ class Evaluator:
     def _value(self, moment: Moment, node: ast.Expr) -> Value:
         compute = cast(Callable[[Evaluator, Moment, Any], Value], _NODES[type(node)])
         shared = moment.run.query.shared.get(id(node))
-        if shared is None or moment.at_ms != moment.run.end_ms or moment.at_ms != moment.run.start_ms:
+        if shared is None or moment.run.counted or not moment.is_only:  # `counted` histograms have hints
             return compute(self, moment, node)
         stamp = self._store.stamp(shared.names)
         known = self._known.get(shared)

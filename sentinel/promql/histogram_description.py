@@ -12,15 +12,13 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from sentinel.model import Buckets, Floats, Histogram, quote
-from sentinel.model.histogram import CUSTOM_SCHEMA, MAX_SCHEMA, MIN_SCHEMA, ResetHint
+from sentinel.model.histogram import CUSTOM_SCHEMA, MAX_SCHEMA, MIN_SCHEMA, ResetHint, farthest_bucket
 from sentinel.promql.syntax import literals
 
 _FIELD: Final = re.compile(r"(\w+):(\[[^\[\]]*\]|[^\s\[\]]+)(?:\s+|$)")
 _NUMBER: Final = re.compile(r"-?(?:[0-9][0-9_]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[iI]nf|[nN]a[nN])")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
 _EMPTY: Final = np.empty(0)
-_OCTAVES: Final = 1100
-"""Floats reach from 2 ** -1074 to 2 ** 1024: no bucket of schema 0 has an index beyond this."""
 
 
 def parse_histogram(text: str) -> tuple[Histogram, bool]:
@@ -128,7 +126,7 @@ def _check_exponential(
         raise ValueError(f"schema {schema} of a histogram is not known, expected {known}")
     if len(bounds):
         raise ValueError(f"custom_values go with schema:{CUSTOM_SCHEMA} only")
-    reach = int(_OCTAVES * 2.0 ** max(schema, 0))
+    reach = farthest_bucket(schema)
     for offset, count in zip(offsets, map(len, counts), strict=True):
         if abs(offset) + count > reach:
             raise ValueError(

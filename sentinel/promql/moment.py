@@ -87,6 +87,11 @@ class Moment:
     run: Run
     at_ms: int
 
+    @property
+    def is_only(self) -> bool:
+        """Whether it is the one time that the query is asked for, and no step on the way there."""
+        return self.run.start_ms == self.at_ms == self.run.end_ms
+
     def time_of(self, timed: ast.Selector | ast.Subquery) -> int:
         """When a selector or subquery looks, after its `@` and `offset`."""
         at = timed.at

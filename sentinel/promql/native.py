@@ -6,7 +6,7 @@ what can is given floats as columns and histograms one by one: each is a column 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -171,12 +171,6 @@ def note_combined(invocation: Invocation, collision: bool, reconciled: bool, ope
         invocation.warn(f"conflicting counter resets during histogram {operation}", place)
     if reconciled:
         invocation.inform(f"mismatched custom buckets were reconciled during {operation}", place)
-
-
-def collide(histograms: Sequence[Histogram]) -> bool:
-    """Whether some say that their counter was reset, and others that it was not."""
-    hints = {histogram.reset_hint for histogram in histograms}
-    return "reset" in hints and "not_reset" in hints
 
 
 def _picked(matrix: Matrix, where: Int64s, count: Int64s) -> Matrix:

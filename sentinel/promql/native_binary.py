@@ -10,6 +10,7 @@ import numpy as np
 
 from sentinel.model import Bools, Floats, Histogram
 from sentinel.model.histogram import boxed
+from sentinel.promql import ast
 from sentinel.promql.histograms import (
     IncompatibleError,
     add,
@@ -26,8 +27,6 @@ from sentinel.promql.native import as_value, note_combined
 Element = float | Histogram
 Result = Histogram | bool | None
 """A histogram, the truth of a comparison, or nothing: the operator does not take such operands."""
-
-TRIMS: Final = ("</", ">/")
 
 
 def _added(invocation: Invocation, left: Histogram, right: Histogram) -> Histogram:
@@ -64,7 +63,7 @@ def of_histograms(
     The operands are columns of one length. What a comparison computes is truth, all else are values.
     """
     left, right = operands
-    known = np.full(len(computed), op not in TRIMS)
+    known = np.full(len(computed), op not in ast.TRIMS)
     for row in np.flatnonzero(boxed(left) | boxed(right) | ~known).tolist():
         elements = [_element(invocation, column[row : row + 1]) for column in operands]
         result = _result(invocation, op, *elements)

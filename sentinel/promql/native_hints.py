@@ -26,7 +26,6 @@ from sentinel.promql.values import Matrix
 
 _OF_COUNTS: Final = ("histogram_count", "histogram_sum", "histogram_avg")
 _OF_BUCKETS: Final = ("histogram_quantile", "histogram_quantiles", "histogram_fraction")
-_TRIMS: Final = ("</", ">/")
 
 
 def counted(expr: ast.Expr, *, asked: bool = False) -> Iterator[int]:
@@ -39,7 +38,7 @@ def counted(expr: ast.Expr, *, asked: bool = False) -> Iterator[int]:
         if expr.function in _OF_BUCKETS:
             return
         asked = asked or expr.function in _OF_COUNTS
-    if isinstance(expr, ast.Binary) and expr.op in _TRIMS:
+    if isinstance(expr, ast.Binary) and expr.op in ast.TRIMS:
         return
     for child in expr.children():
         yield from counted(child, asked=asked)

@@ -9,6 +9,7 @@ from typing import Final
 
 from sentinel.model import Matcher
 from sentinel.promql import ast
+from sentinel.promql.syntax.printer import to_text
 from sentinel.store.index import Demand, Selection, selected_name
 
 FOREVER_MS: Final = 10**14
@@ -75,11 +76,19 @@ def is_computed(expr: ast.Expr) -> bool:
 def share(queries: Iterable[Query]) -> None:
     """Finds what these queries have in common, so that it is computed once for each time."""
     queries = list(queries)
-    uses = Counter(node for query in queries for node in ast.walk(query.expr) if _is_worth_sharing(node))
-    found = {node: Shared(_names(node)) for node, count in uses.items() if count > 1}
+    nodes = [
+        (query, node, to_text(node))  # 0 and -0 are equal, and written otherwise
+        for query in queries
+        for node in ast.walk(query.expr)
+        if _is_worth_sharing(node)
+    ]
+    uses = Counter((node, text) for _, node, text in nodes)
+    found = {each: Shared(_names(each[0])) for each, count in uses.items() if count > 1}
     for query in queries:
-        nodes = [node for node in ast.walk(query.expr) if _is_worth_sharing(node)]
-        query.shared = {id(node): found[node] for node in nodes if node in found}
+        query.shared = {}
+    for query, node, text in nodes:
+        if (node, text) in found:
+            query.shared[id(node)] = found[node, text]
 
 
 def _is_worth_sharing(node: ast.Expr) -> bool:

@@ -54,8 +54,7 @@ class ActiveAlert(msgspec.Struct):
     def dump(self) -> dict[str, Any]:
         """For the snapshot."""
         told = msgspec.structs.asdict(self.told) if self.told else None
-        histogram = self.histogram.dump() if self.histogram else None
-        return {**msgspec.structs.asdict(self), "told": told, "histogram": histogram}
+        return {**msgspec.structs.asdict(self), "told": told}
 
     @classmethod
     def load(cls, state: dict[str, Any]) -> ActiveAlert:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from sentinel.store._box_kernels import outranks
 from sentinel.store.capacities import CAPACITIES, SLACK_SHIFT
 
 _CAPACITIES = np.array(CAPACITIES, np.int64)
@@ -99,8 +100,7 @@ def _insert_late(times, values, bits, meta, slot, at, value, value_bits, horizon
     if place < end and times[place] <= horizon - meta[slot, KEEP]:
         return TOO_LATE  # something newer is already older than any evaluation to come needs
     if place > begin and times[place - 1] == at:
-        # Two values for one time: the larger bit pattern wins, so that the order of arrival cannot matter.
-        if value_bits > bits[place - 1]:
+        if outranks(value_bits, bits[place - 1]):
             values[place - 1] = value
         return DUPLICATE
     for i in range(end, place, -1):
@@ -124,7 +124,7 @@ def _replace_newest(values, times, bits, meta, slot, at, value, value_bits):  # 
         return STORED
     if at < meta[slot, LAST]:
         return OUT_OF_ORDER
-    if value_bits > bits[place]:
+    if outranks(value_bits, bits[place]):
         values[place] = value
     return DUPLICATE
 

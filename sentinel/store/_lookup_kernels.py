@@ -1,4 +1,4 @@
-"""Loops from hashes to slots and from spelled label sets to fingerprints; `lookup.py` and `index.py` use them."""
+"""Loops from hashes to slots and from spelled label sets to fingerprints, for `lookup.py` and `index.py`."""
 
 from __future__ import annotations
 

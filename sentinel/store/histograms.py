@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
-from sentinel.model import Floats, Int64s
+from sentinel.model import Bools, Floats, Int64s
 from sentinel.model.histogram import BOX_BITS, Histogram, boxed
 
 _NUMBER = np.uint64(0xFFFF_FFFF)
@@ -47,19 +48,31 @@ class Histograms:
             found.append(histogram)
         return found
 
+    def settle(self, held: Floats, box: Floats) -> None:
+        """Of two histograms for one time the same one is held in the end, whichever came first."""
+        found = self.unbox(np.concatenate([held, box])) if len(held) and boxed(held)[0] else []
+        if found and _rank(found[1]) > _rank(found[0]):
+            held[:] = box
+
     @property
     def wants_sweep(self) -> bool:
         """Whether so many have come since the last sweep that another one pays."""
         return len(self) > self._sweep_at
 
-    def sweep(self, columns: Iterable[Floats]) -> None:
-        """Forget every histogram that no box in these columns refers to."""
+    def sweep(self, mark: Callable[[Bools], None]) -> None:
+        """Forget every histogram but those whose numbers `mark` sets."""
         self.sweeps += 1
         alive = np.zeros(len(self._of), np.bool_)
-        for values in columns:
-            found = values[boxed(values)]
-            alive[(found.view(np.uint64) & _NUMBER).astype(np.int64)] = True
+        mark(alive)
         self._free = np.flatnonzero(~alive).tolist()
         for number in self._free:
             self._of[number] = None
         self._sweep_at = max(4096, 2 * len(self))
+
+
+def _rank(histogram: Histogram) -> tuple[Any, ...]:
+    """Some order, as long as it depends on nothing but the histogram."""
+    figures = [histogram.count, histogram.sum, histogram.zero_count, histogram.zero_threshold]
+    sides = [(side.offset, side.counts.tobytes()) for side in (histogram.positive, histogram.negative)]
+    bits = np.array([*figures, *histogram.custom_values]).tobytes()
+    return (bits, histogram.schema, *sides, histogram.reset_hint)

@@ -137,7 +137,7 @@ class SeriesIndex:
 
     def _waiting_for(self, name: str, labels: Labels) -> Iterator[Selection]:
         waiting = self._waiting
-        for wanted in (name, ""):
+        for wanted in {name: None, "": None}:  # a series without a name is asked about once
             yield from waiting.get((wanted, "", ""), ())
             for label, value in labels.pairs:
                 yield from waiting.get((wanted, label, value), ())
@@ -187,7 +187,7 @@ class SeriesIndex:
     def keep_only(self, wanted: set[tuple[Matcher, ...]]) -> None:
         """Forget selections that nobody asks for any more (after a reload)."""
         self._selections = {m: s for m, s in self._selections.items() if m in wanted}
-        self._waiting = {}
+        self._waiting, self._slots_of_name = {}, {}
         for selection in self._selections.values():
             self._wait(selection)
 

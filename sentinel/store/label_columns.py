@@ -1,15 +1,20 @@
 """Label values as columns of numbers, so that a new selector finds its series without looking at each.
 
-A column is made when the first matcher asks for its label, and follows new series from then on.
+A column is made when the first matcher asks for its label, and follows new series from then on. Queries may
+ask for any label, so only those asked for last are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from sentinel.model import Bools, Int32s, Int64s, Labels, Matcher
+
+MOST_COLUMNS: Final = 16
+"""A million series take 4 MB in each."""
 
 
 class _Column:
@@ -48,7 +53,7 @@ class _Column:
 
 
 class LabelColumns:
-    """The columns asked for so far, of label sets by slot."""
+    """The columns asked for last, of label sets by slot."""
 
     def __init__(self, labels: Sequence[Labels]) -> None:
         self._labels = labels
@@ -68,8 +73,11 @@ class LabelColumns:
         return slots
 
     def _column(self, name: str) -> _Column:
-        column = self._columns.get(name)
+        column = self._columns.pop(name, None)
         if column is None or len(column.values) > 2 * len(self._labels) + 64:  # most values are gone by now
-            column = self._columns[name] = _Column()
+            column = _Column()
             column.fill([labels.get(name) for labels in self._labels])
+        self._columns[name] = column  # behind those that were asked for before
+        if len(self._columns) > MOST_COLUMNS:
+            del self._columns[next(iter(self._columns))]
         return column

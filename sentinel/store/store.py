@@ -132,6 +132,7 @@ class Store:
             self._resolve(batch, slots, missing[start : start + _AT_ONCE], source_mask, series_limit)
         value = batch.value
         if batch.histograms:
+            self.sweep_histograms()
             value = value.copy()
             value[boxed(value)] = self.histograms.box(batch.histograms)
         return slots, self.write(slots, batch.timestamp_ms, value, source_mask)
@@ -153,6 +154,9 @@ class Store:
         if ((self.windows.meta[fed, kernels.SOURCES] & source_mask) != source_mask).any():
             self.source_version += 1
         outcome = self.windows.append(slots, timestamp_ms, value, source_mask)
+        if len(self.histograms):
+            for row in np.flatnonzero((outcome == kernels.DUPLICATE) & boxed(value)).tolist():
+                self.histograms.settle(self.windows.at(slots[row], timestamp_ms[row]), value[row : row + 1])
         return np.bincount(outcome, minlength=kernels.OUTCOMES)
 
     def slot(self, labels: Labels) -> int:
@@ -199,9 +203,9 @@ class Store:
         self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
 
     def sweep_histograms(self) -> None:
-        """Forget histograms that no window holds any more; boxes outside of the windows end with it."""
-        slots = np.array(self.index.live(), np.int64)
-        self.histograms.sweep([self.windows.export(slots)[2]])
+        """Now and then, forget histograms that no window holds any more; boxes elsewhere end with it."""
+        if self.histograms.wants_sweep:
+            self.histograms.sweep(self.windows.mark_boxes)
 
     def expire(self, held: int = 0) -> int:
         """Forget series that have been silent beyond their window; returns how many.
@@ -231,7 +235,7 @@ class Store:
     # State
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything, as plain values and arrays that nobody will write to again."""
+        """Everything, as plain values, histograms and arrays that nobody will write to again."""
         slots = np.array(self.index.live(), np.int64)
         count, timestamp_ms, value = self.windows.export(slots)
         meta = self.windows.meta[slots]
@@ -243,7 +247,7 @@ class Store:
             "count": count,
             "timestamp_ms": timestamp_ms,
             "value": value,
-            "histograms": [each.dump() for each in self.histograms.unbox(value[boxed(value)])],
+            "histograms": self.histograms.unbox(value[boxed(value)]),
             "horizon_ms": self.windows.horizon_ms,
             "horizons_ms": list(self.windows.horizons_ms.items()),
         }
@@ -268,8 +272,7 @@ class Store:
     def _changed(self, names: Iterable[str] | None) -> None:
         if names is None:
             self._version += 1
-            return
-        for name in names:
+        for name in names or ():
             self._version_of[name] = self._version_of.get(name, 0) + 1
 
     def _resolve(

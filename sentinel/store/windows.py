@@ -11,6 +11,7 @@ import numpy as np
 
 from sentinel.model import Bools, Floats, Int64s, UInt8s, UInt64s
 from sentinel.store import _kernels as kernels
+from sentinel.store._box_kernels import mark_boxes
 from sentinel.store.capacities import CAPACITIES
 
 NEVER_MS = -(1 << 62)
@@ -88,6 +89,11 @@ class Windows:
         total, least, marked = kernels.survey(*span)
         return first, last, total, least, bool(marked)
 
+    def at(self, slot: int, at_ms: int) -> Floats:
+        """The sample of that time where it lies, or nothing."""
+        (first,), (last,) = self.spans(np.array([slot], np.int64), at_ms - 1, at_ms)
+        return self.value[first:last]
+
     def export(self, slots: Int64s) -> tuple[Int64s, Int64s, Floats]:
         """(sample counts, times, values) of these slots, without gaps: a copy for the snapshot."""
         first = self.meta[slots, kernels.BASE] + self.meta[slots, kernels.FIRST]
@@ -97,6 +103,11 @@ class Windows:
         )
         where = starts + np.arange(len(starts))
         return count, self.timestamp_ms[where], self.value[where]
+
+    def mark_boxes(self, found: Bools) -> None:
+        """Sets `found` at the number of each histogram that a sample is the box of."""
+        first = self.meta[:, kernels.BASE] + self.meta[:, kernels.FIRST]
+        mark_boxes(self.bits, first, first + self.meta[:, kernels.COUNT], found)
 
     def _grow(self) -> None:
         """Half as much room again, in slabs without the holes that outgrown and released segments leave."""

@@ -19,6 +19,8 @@ from sentinel.promql.steps import flat
 
 MOST_SAMPLES: Final = 5_000_000
 """Of one answer: as JSON a sample takes ten times the memory that it takes in columns."""
+HISTOGRAM_COST: Final = 20
+"""How many samples a native histogram counts for."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -80,9 +82,9 @@ class Taken:
         for id in value.ids.tolist():
             if id not in names:
                 names[id] = evaluator.labels(id)
-        self._pieces.append(
-            _Piece(evaluator.generation, ids, timestamp_ms, values, _histograms(evaluator, values))
-        )
+        histograms = _histograms(evaluator, values)
+        self._spend(len(histograms) * (HISTOGRAM_COST - 1))
+        self._pieces.append(_Piece(evaluator.generation, ids, timestamp_ms, values, histograms))
 
     def rows(self) -> Table:
         """Of a single vector: each sample is a row, in its order."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sentinel.errors import QueryError
 from sentinel.model import Matcher
 from sentinel.promql import ast
 from sentinel.promql.functions import FUNCTIONS
@@ -179,11 +178,3 @@ def _signed(sign: Token, expr: ast.Expr) -> ast.Expr:
     if isinstance(expr, ast.Number):
         return ast.Number(-expr.value if sign.text == "-" else expr.value, expr.duration, span=span)
     return ast.Unary("-" if sign.text == "-" else "+", expr, span=span)
-
-
-def parse_number(text: str) -> float:
-    """A number with its sign, as in a series of samples; QueryError if it is none."""
-    try:
-        return literals.number(text)
-    except ValueError:
-        raise QueryError(f"error parsing number: {text!r}") from None

@@ -61,7 +61,8 @@ def windows(sources: Sequence[RuleSource], world: World, longer_than_ms: int = L
         matchers = reading.selector.matchers
         if reading.keep_ms > max(longer_than_ms, longest[matchers].keep_ms if matchers in longest else 0):
             longest[matchers] = reading
-        written[reading.rule.record] = reading.interval_ms
+        if reading.rule.record:
+            written[reading.rule.record] = reading.interval_ms
     found = [_window(reading, written, world) for reading in longest.values()]
     return sorted(found, key=lambda window: (-window.keep_ms, window.file, window.line))
 

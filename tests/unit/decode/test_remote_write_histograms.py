@@ -159,6 +159,18 @@ def test_what_prometheus_refuses_is_refused(message: bytes) -> None:
     assert decoded.refused == [(0, "invalid_histogram")] and len(decoded.batch) == 0
 
 
+@pytest.mark.parametrize(
+    ("schema", "lowest", "highest"), [(0, -1100, 1099), (8, -281_600, 281_599), (-4, -1100, 1099)]
+)
+def test_buckets_that_no_float_can_fall_into_are_refused(schema: int, lowest: int, highest: int) -> None:
+    """A sum takes room for all that lie between two buckets: a few bytes would ask for gigabytes."""
+    for side, counts in ((8, 9), (11, 12)):
+        for first, good in ((lowest, True), (highest, True), (lowest - 1, False), (highest + 1, False)):
+            message = number(1, 1) + number(4, zigzag(schema)) + span(side, first, 1)
+            message += packed(counts, [1]) + double(3, 1.0) + AT
+            assert (decode(series(UP, text(4, message))).refused == []) is good
+
+
 def test_a_sum_of_nan_allows_observations_outside_of_all_buckets() -> None:
     message = INTEGER.replace(double(3, 18.5), double(3, math.nan))
     assert decode(series(UP, text(4, message.replace(number(1, 12), number(1, 15))))).refused == []
@@ -191,7 +203,10 @@ def test_boxes_stand_for_histograms_in_the_order_of_rows_and_the_store_takes_the
 
 def test_many_wide_histograms_are_refused_together() -> None:
     wide = b"".join(
-        [number(1, 2), span(11, 0, 1), span(11, 65_000, 1), packed(12, [1, 0]), double(3, 1.0), AT]
+        [
+            *(number(1, 2), number(4, zigzag(8)), span(11, 0, 1), span(11, 65_000, 1)),
+            *(packed(12, [1, 0]), double(3, 1.0), AT),
+        ]
     )
     assert decode(series(UP, text(4, wide))).refused == []
     assert decode(series(UP, *[text(4, wide)] * 130)).refused == [(0, "request_too_large")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel.model import Labels
+from sentinel.model import Histogram, Labels
 from sentinel.promql import Evaluator, Query, Scalar, Vector
 from sentinel.promql.plan import share
 from sentinel.store.store import Store
@@ -21,6 +21,8 @@ _PARTS = (
     "b offset 1m",
     "max_over_time(sum by (x) (a)[5m:1m])",
     "count(b)",
+    "a / -0",
+    "a / 0",
     "label_replace(a, 'y', '$1', 'x', '(.*)')",
 )
 _QUERIES = st.lists(
@@ -44,9 +46,9 @@ def _result(evaluator: Evaluator, query: Query, at_ms: int) -> Any:
         return str(error)
     if isinstance(value, Vector):
         labels = [evaluator.labels(id) for id in value.ids.tolist()]
-        return list(zip(labels, value.values.tolist(), strict=True))
+        return list(zip(labels, map(repr, value.values.tolist()), strict=True))  # NaN is NaN
     assert isinstance(value, Scalar)
-    return value.value
+    return repr(value.value)
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,3 +88,17 @@ def test_a_selector_of_any_name_is_not_shared() -> None:
     queries = [evaluator.prepare('count({x="1"}) + 0'), evaluator.prepare('count({x="1"}) + 1')]
     share(queries)
     assert not any(query.shared for query in queries)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_histograms_whose_resets_were_looked_for_are_not_shared(order: tuple[int, ...]) -> None:
+    """Or what a rule records would depend on who asked before it."""
+    store = _store()
+    histograms = [Histogram(count=1.0), Histogram(count=2.0)]
+    store.add(Labels({"__name__": "h"}), [0, 60_000], store.histograms.box(histograms).tolist())
+    evaluator = Evaluator(store)
+    queries = [evaluator.prepare("histogram_count(h)"), evaluator.prepare("h")]
+    share(queries)
+    values = {number: evaluator.instant(queries[number], 60_000) for number in order}
+    assert isinstance(values[1], Vector)
+    assert store.histograms.unbox(values[1].values)[0].reset_hint == "unknown"

@@ -94,7 +94,6 @@ histograms = st.builds(
 def test_a_histograms_text_reads_back(histogram: Histogram) -> None:
     (again,) = parse_values(histogram_text(histogram))
     assert isinstance(again, Histogram)
-    assert again.dump().keys() == histogram.dump().keys()
     assert histogram_text(again) == histogram_text(histogram)
     assert (again.positive, again.negative) == (histogram.positive, histogram.negative)
 

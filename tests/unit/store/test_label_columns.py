@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sentinel.model import Labels, Matcher
 from sentinel.store.capacities import CAPACITIES, segment_for
 from sentinel.store.index import SeriesIndex
+from sentinel.store.label_columns import MOST_COLUMNS
 
 _NAMES, _VALUES = ("__name__", "job", "pod"), ("", "a", "b", "ab")
 _SERIES = st.dictionaries(st.sampled_from(_NAMES), st.sampled_from(_VALUES[1:]), min_size=1).map(Labels)
@@ -36,13 +37,25 @@ def test_selections_are_what_their_matchers_mean(steps: list[Labels | tuple[Matc
         else:
             asked.append(step)
         for matchers in asked:
-            found = {index.labels[slot] for slot in index.selection(matchers).slots().tolist()}
+            found = [index.labels[slot] for slot in index.selection(matchers).slots().tolist()]
             everyone = [index.labels[slot] for slot in index.live()]
-            assert found == {labels for labels in everyone if _means(matchers, labels)}
+            assert sorted(found) == sorted(labels for labels in everyone if _means(matchers, labels))
 
 
 def _means(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
     return all(matcher.matches(labels.get(matcher.name)) for matcher in matchers)
+
+
+def test_columns_come_and_go_and_new_series_are_found_all_the_same() -> None:
+    """Only the columns asked for last follow new series: anybody may ask for any label."""
+    index, names = SeriesIndex(), [f"label_{number}" for number in range(3 * MOST_COLUMNS)]
+    for turn in ("a", "b", "c"):
+        index.add(Labels(dict.fromkeys(("__name__", *names), turn)))
+        index.keep_only(set())
+        for name in names:
+            assert len(index.selection((Matcher(name, "=~", ".+"),)).slots()) == len(index)
+            assert len(index.selection((Matcher(name, "=", turn),)).slots()) == 1
+    assert len(index._columns._columns) == MOST_COLUMNS
 
 
 def test_equal_pairs_are_kept_once() -> None:

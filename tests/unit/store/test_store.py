@@ -63,6 +63,13 @@ def test_selections_follow_series_and_stay_in_fingerprint_order() -> None:
     assert fingerprints == sorted(fingerprints) and len(fingerprints) == 20
 
 
+def test_a_series_without_a_name_is_meant_once() -> None:
+    store = Store()
+    selections = [store.selection((Matcher("job", op, "a"),)) for op in ("=", "=~")]
+    slot = store.slot(Labels({"job": "a"}))
+    assert [selection.slots().tolist() for selection in selections] == [[slot], [slot]]
+
+
 def test_silent_series_expire_and_their_slots_serve_others() -> None:
     store = Store()
     selection = store.selection(named("m"))

@@ -87,7 +87,8 @@ BOUNDS = st.floats(-20, 20) | st.sampled_from([-INF, -1.0, 0.0, 0.5, 5.0, INF])
 @given(exponential(), BOUNDS)
 @settings(max_examples=150)
 def test_a_cut_parts_the_observations(one: Histogram, bound: float) -> None:
-    assume(one.zero_threshold > 0 and one.count > 0)
+    table = buckets(one)
+    assume(one.zero_threshold > 0 and one.count > 0 and (table.upper[:-1] <= table.lower[1:]).all())
     below, above = trim_upper(one, bound), trim_lower(one, bound)
     assert below.count + above.count == pytest.approx(one.count)
     assert below.count == pytest.approx(
