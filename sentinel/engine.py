@@ -154,8 +154,8 @@ class Engine:
         rules = (rule for group in self.groups.values() for rule in group.alerting())
         return [alert.told for rule in rules for alert in rule.active.values() if alert.told is not None]
 
-    def renewed(self, events: Iterable[AlertEvent]) -> list[AlertEvent]:
-        """Events of alerts that fire, with their values and annotations of now; others as they are."""
+    def renewed(self, events: Iterable[AlertEvent]) -> list[AlertEvent | None]:
+        """Events with values and annotations of now, of what fires; None for a resolve that is overtaken."""
         rules = {
             rule.key: (rule, group.last_ms) for group in self.groups.values() for rule in group.alerting()
         }

@@ -32,15 +32,18 @@ RENEW_SECONDS: Final = 2.0
 _NOBODY: Final = AlertmanagerConfig(RouteConfig(receiver="nobody"), [ReceiverConfig("nobody")])
 
 
-def renewing(call: Callable[[Callable[[Engine], list[AlertEvent]]], Awaitable[list[AlertEvent]]]) -> Renew:
+Renewed = list[AlertEvent | None]
+
+
+def renewing(call: Callable[[Callable[[Engine], Renewed]], Awaitable[Renewed]]) -> Renew:
     """Asks the engine what it says of alerts now; if it says nothing for long, telling goes on without it."""
 
-    async def renew(events: list[AlertEvent]) -> list[AlertEvent]:
+    async def renew(events: list[AlertEvent]) -> Renewed:
         try:
             async with asyncio.timeout(RENEW_SECONDS):
                 return await call(lambda engine: engine.renewed(events))
         except TimeoutError:
-            return events
+            return list(events)
 
     return renew
 

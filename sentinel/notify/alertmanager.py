@@ -128,8 +128,9 @@ def alert_json(event: AlertEvent, open_end_ms: int) -> bytes:
     return msgspec.json.encode(alert)
 
 
-Renew = Callable[[list[AlertEvent]], Awaitable[list[AlertEvent]]]
-"""Events of alerts that fire, with the values and annotations that they have now; one for each, in order."""
+Renew = Callable[[list[AlertEvent]], Awaitable[list[AlertEvent | None]]]
+"""Events with the values and annotations that their alerts have now, one for each, in order. None: it is not
+to be told again, for the alert that had resolved is pending."""
 Part = list[tuple[Item, bytes]]
 """The alerts of one request, each with its JSON."""
 
@@ -188,16 +189,18 @@ class Alertmanager:
 
     async def _renewed(self, part: Part) -> Part:
         """The same, but what was told before says what is true now: values change while an alert fires."""
-        old = [item for item, _ in part if item.due and item.event.state == "firing"]
+        old = [item for item, _ in part if item.due]
         if not old:
             return part
+        open_end_ms, renewed = self._clock.now_ms() + self._config.valid_ms, dict[int, bytes]()
         for item, event in zip(old, await self._renew([item.event for item in old]), strict=True):
+            if event is None:
+                self._outbox.drop(item)
+                continue
             item.event = event
-        open_end_ms, renewed = self._clock.now_ms() + self._config.valid_ms, set(map(id, old))
-        return [
-            (item, alert_json(item.event, open_end_ms) if id(item) in renewed else encoded)
-            for item, encoded in part
-        ]
+            renewed[id(item)] = alert_json(event, open_end_ms)
+        kept = ((item, renewed.get(id(item)) if item.due else encoded) for item, encoded in part)
+        return [(item, encoded) for item, encoded in kept if encoded is not None]
 
     def _taken(self, part: Part) -> None:
         self._outbox.accepted(_items(part), asyncio.get_running_loop().time())

@@ -46,8 +46,8 @@ def _never(_rule: str) -> bool:
     return False
 
 
-async def _unchanged(events: list[AlertEvent]) -> list[AlertEvent]:
-    return events
+async def _unchanged(events: list[AlertEvent]) -> list[AlertEvent | None]:
+    return list(events)
 
 
 class Forwarder:

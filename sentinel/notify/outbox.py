@@ -170,6 +170,11 @@ class Outbox:
                 mine.due = now + REFUSED_FACTOR * self._resend
                 self._refused[mine.event.labels] = mine
 
+    def drop(self, item: Item) -> None:
+        """A resolve that was taken before is not to be repeated any more."""
+        for mine in self._back([item]):
+            self._told.discard(mine.event.labels)
+
     def _back(self, items: Iterable[Item]) -> list[Item]:
         """Those that no newer event has replaced while they were out."""
         mine = [item for item in items if self._out.get(item.event.labels) is item]

@@ -79,12 +79,22 @@ class AlertingRule:
         at_ms = sample_ms + self.group.query_offset_ms
         return self._rendering.annotations(alert.element, min(at_ms, alert.seen_ms or at_ms))
 
-    def renewed(self, event: AlertEvent, at_ms: int) -> AlertEvent:
-        """An alert that fires, with its value and annotations after an evaluation; others as they are."""
+    def renewed(self, event: AlertEvent, at_ms: int) -> AlertEvent | None:
+        """An event with value and annotations after an evaluation, if its alert fires.
+
+        None if it tells of the end of an alert that is pending again; others as they are.
+        """
         external = self._context.external_labels
         own = Labels([pair for pair in event.labels if pair not in external.pairs])
         alert = self.active.get(own) or self.active.get(event.labels)
-        if alert is None or alert.told is None or alert.told.labels != event.labels:
+        if event.state == "resolved" and alert is not None and alert.told is None:
+            return None
+        if (
+            alert is None
+            or alert.told is None
+            or event.state == "resolved"
+            or alert.told.labels != event.labels
+        ):
             return event
         annotations = self.annotations(alert, at_ms - self.group.query_offset_ms)
         return msgspec.structs.replace(alert.told, annotations=annotations, value=alert.value)

@@ -18,12 +18,15 @@ from .test_alertmanager_fake import Posted
 class Renewing(Daemon):
     """A daemon whose engine says what time it is in each annotation."""
 
-    asked = 0
+    pending = False
 
-    async def _renew(self, events: list[AlertEvent]) -> list[AlertEvent]:
-        self.asked += len(events)
-        now = {"now": str(round(self.seconds()))}
-        return [msgspec.structs.replace(each, annotations=now) for each in events]
+    async def _renew(self, events: list[AlertEvent]) -> list[AlertEvent | None]:
+        return [self._now(each) for each in events]
+
+    def _now(self, event: AlertEvent) -> AlertEvent | None:
+        if event.state == "resolved":
+            return None if self.pending else event
+        return msgspec.structs.replace(event, annotations={"now": str(round(self.seconds()))})
 
     def start(self) -> None:
         self.forwarder = Forwarder(
@@ -51,7 +54,26 @@ def test_a_resend_says_what_is_true_then(tmp_path: Path) -> None:
         daemon.resolve("A")
         await daemon.until(160)
         texts = [alert.annotations.get("now") for alert in daemon.told()]
-        assert texts == ["at the start", "61", "121", None], "a resolve is not renewed"
-        assert daemon.asked == 2
+        assert texts == ["at the start", "61", "121", None]
+
+    in_virtual_time(main())
+
+
+def test_a_resolve_is_not_repeated_once_the_alert_is_pending_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        daemon = Renewing(tmp_path)
+        daemon.start()
+        await daemon.until(1)
+        daemon.fire("A")
+        await daemon.until(2)
+        daemon.resolve("A")
+        await daemon.until(130)
+        assert len(daemon.told()) == 4, "fires, ends, and that twice again"
+        daemon.pending = True
+        await daemon.until(600)
+        assert len(daemon.told()) == 4
+        daemon.fire("A")
+        await daemon.until(601)
+        assert daemon.right()
 
     in_virtual_time(main())
