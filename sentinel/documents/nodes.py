@@ -23,7 +23,8 @@ class Place(NamedTuple):
     column: int
 
 
-def place_of(node: yaml.Node) -> Place:
+def place_of(node: Any) -> Place:
+    """Where a node, or an event of the parser, begins."""
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
@@ -44,6 +45,7 @@ def compose(path: str, text: str) -> Iterator[yaml.Node]:
 
     Raises ConfigError with the place where the text stops being YAML.
     """
+    _check_depth(path, text)
     try:
         loader = _Loader(text)
         try:
@@ -61,8 +63,22 @@ def compose(path: str, text: str) -> Iterator[yaml.Node]:
         raise ConfigError(f"not YAML: {str(error).splitlines()[0]}", path=path, line=1, column=1) from None
 
 
+def _check_depth(path: str, text: str) -> None:
+    """Refuses nesting before anything is composed: libyaml's composer recurses on the C stack and takes the
+    process with it."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, _Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                raise _located(f"nested deeper than {_MAX_DEPTH} levels", path, event)
+    except yaml.YAMLError:
+        return  # what is no YAML is told by who composes it
+
+
 def _check_size(path: str, root: yaml.Node) -> None:
-    """Refuses what a recursive reader would not survive: deep nesting, anchors in themselves, alias bombs."""
+    """Refuses what a recursive reader would not survive: anchors in themselves, alias bombs."""
     levels = [[root]]
     while levels[-1]:
         if len(levels) > _MAX_DEPTH:
@@ -76,7 +92,7 @@ def _check_size(path: str, root: yaml.Node) -> None:
         raise _located(f"more than {_MAX_NODES} values once its aliases are laid out", path, root)
 
 
-def _located(message: str, path: str, node: yaml.Node) -> ConfigError:
+def _located(message: str, path: str, node: Any) -> ConfigError:
     line, column = place_of(node)
     return ConfigError(message, path=path, line=line, column=column)
 

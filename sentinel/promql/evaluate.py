@@ -244,6 +244,7 @@ class Evaluator:
             return gather(self._sets, [], start_ms, end_ms)
         step_ms = node.step_ms or self._subquery_step_ms
         first_ms = (start_ms // step_ms + 1) * step_ms
+        moment.run.spend((end_ms - first_ms) // step_ms + 1)  # a step without a sample is work, too
         matrix = self._steps(moment.run, node.expr, first_ms, end_ms, step_ms)
         matrix = replace(matrix, start_ms=start_ms, end_ms=end_ms)
         return unknown(moment.run, matrix) if moment.run.native else matrix

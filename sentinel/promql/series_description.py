@@ -54,7 +54,7 @@ _SPACE: Final = re.compile(r"\s*")
 def parse_series(text: str) -> SeriesDescription:
     """`metric{label="value"} 1 2 _ 3+4x5`: labels and points."""
     labels, end = _metric(text)
-    return SeriesDescription(labels, *_points(text, end))
+    return SeriesDescription(labels, *_points(text, end, MAX_POINTS + 1))
 
 
 def parse_metric(text: str) -> Labels:
@@ -65,9 +65,9 @@ def parse_metric(text: str) -> Labels:
     return labels
 
 
-def parse_values(text: str) -> list[Point]:
-    """`1 2 _ 3+4x5 {{sum:1}}x3`: points."""
-    return _points(text, 0)[0]
+def parse_values(text: str, enough: int = MAX_POINTS + 1) -> list[Point]:
+    """`1 2 _ 3+4x5 {{sum:1}}x3`: points, of which those after the first `enough` are only read."""
+    return _points(text, 0, enough)[0]
 
 
 def _fail(text: str, position: int, message: object) -> NoReturn:
@@ -126,11 +126,11 @@ def _past_space(text: str, position: int) -> int:
     return match.end() if match else position
 
 
-def _points(text: str, position: int) -> tuple[list[Point], frozenset[int]]:
+def _points(text: str, position: int, enough: int) -> tuple[list[Point], frozenset[int]]:
     """All points from a position on, and which are histograms with a hint written there."""
     points: list[Point] = []
     hinted: list[int] = []
-    room = _Room()
+    room = _Room(enough)
     while (position := _past_space(text, position)) < len(text):
         item = _ITEM.match(text, position)
         if item is None:
@@ -143,19 +143,23 @@ def _points(text: str, position: int) -> tuple[list[Point], frozenset[int]]:
             hinted += range(len(points), len(points) + len(more))
         points += more
         position = item.end()
-    return points, frozenset(hinted)
+    return points[:enough], frozenset(hinted)
 
 
 class _Room:
     """What a series may still hold."""
 
-    def __init__(self) -> None:
-        self._points, self._buckets = MAX_POINTS, MAX_BUCKETS
+    def __init__(self, enough: int) -> None:
+        self._enough, self._points, self._buckets = enough, MAX_POINTS, MAX_BUCKETS
 
-    def take_points(self, points: int) -> None:
-        self._points -= points
+    def take_points(self, points: int) -> int:
+        """How many of so many points are to be laid out: one at least, so that mistakes show."""
+        wanted = min(points, self._enough)
+        self._enough -= wanted
+        self._points -= wanted
         if self._points < 0:
             raise ValueError(f"a series may have {MAX_POINTS} points at most")
+        return max(wanted, min(points, 1))
 
     def take_sums(self, histograms: int, buckets: int) -> None:
         """So many histograms of so many buckets each."""
@@ -167,8 +171,7 @@ class _Room:
 def _expanded(item: re.Match[str], room: _Room) -> tuple[list[Point], bool]:
     """The points of an item, and whether they are histograms with a hint written there."""
     first, step, times = item["first"], item["step"], item["times"]
-    count = 1 if times is None else int(times[:12]) + (first != "_")
-    room.take_points(count)
+    count = room.take_points(1 if times is None else int(times[:12]) + (first != "_"))
     if step is not None and times is None:
         raise ValueError(f"{item.group()} does not say how often: write {item.group()}x1 for two points")
     if times is not None and (step or first)[-1].isalpha():

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from sentinel.model import Histogram, Labels
+from sentinel.model import Floats, Histogram, Int64s, Labels
 from sentinel.promql.series_description import Point
 from sentinel.store.store import Store
+
+
+class _Column(NamedTuple):
+    """The points of a series that are no gaps: where each stands, and its value (0 for a histogram)."""
+
+    rows: Int64s
+    values: Floats
+    points: Sequence[Point]
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> _Column:
+        present = [point for point in points if point is not None]
+        rows = np.array([row for row, point in enumerate(points) if point is not None], np.int64)
+        floats = (0.0 if isinstance(point, Histogram) else point for point in present)
+        return cls(rows, np.fromiter(floats, np.float64, len(present)), present)
 
 
 class Input:
@@ -17,20 +33,17 @@ class Input:
     def __init__(self, series: Mapping[Labels, Sequence[Point]], interval_ms: int, start_ms: int) -> None:
         """The `n`-th point of each series is its value `n` intervals after the start; None is a gap."""
         self._labels = list(series)
-        points = [
-            (row, number, point)
-            for number, values in enumerate(series.values())
-            for row, point in enumerate(values)
-            if point is not None
-        ]
-        points.sort(key=lambda each: each[0])
-        self._times_ms = np.array([row for row, _, _ in points], np.int64) * interval_ms + start_ms
-        self._series = np.array([number for _, number, _ in points], np.int64)
-        self._values = np.array(
-            [0.0 if isinstance(point, Histogram) else point for _, _, point in points], np.float64
-        )
+        columns = [_Column.of(values) for values in series.values()] or [_Column.of(())]
+        rows = np.concatenate([column.rows for column in columns])
+        order = np.argsort(rows, kind="stable")
+        self._times_ms = rows[order] * interval_ms + start_ms
+        self._series = np.repeat(np.arange(len(columns)), [len(column.rows) for column in columns])[order]
+        self._values = np.concatenate([column.values for column in columns])[order]
+        place_of = np.empty(len(order), np.int64)
+        place_of[order] = np.arange(len(order))
+        histograms = enumerate(point for column in columns for point in column.points)
         self._histograms = {
-            place: point for place, (_, _, point) in enumerate(points) if isinstance(point, Histogram)
+            int(place_of[number]): point for number, point in histograms if isinstance(point, Histogram)
         }
         self._given = 0
         self._slots = np.full(len(series), -1, np.int64)

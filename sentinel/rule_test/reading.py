@@ -18,7 +18,7 @@ from sentinel.promql.series_description import Point, parse_values
 from sentinel.rule_test.schema import MINUTE, UnitTest, UnitTestFile
 
 MAX_SAMPLES: Final = 5_000_000
-"""Points of all series of a file together: some 200 MB while the file is read."""
+"""Points of all series of a file together, up to the last eval_time of each test."""
 HISTOGRAM_COST: Final = 20
 """How many samples a native histogram counts for."""
 MAX_STEPS: Final = 5_000_000
@@ -123,12 +123,14 @@ class _Reading:
                 self._refuse(f"group name {name!r} is repeated in the evaluation order", place)
 
     def _series(self, test: UnitTest) -> dict[Labels, Sequence[Point]]:
-        """Of a series that is described twice, the last description counts."""
+        """Of a series that is described twice, the last description counts. What nothing is compared after is
+        not laid out: `0x99999999` is a way to write "for ever"."""
         series: dict[Labels, Sequence[Point]] = {}
+        enough = test.last_ms // int(test.interval or self._every_ms) + 2
         for each in test.input_series if self._samples_left >= 0 else ():
             place = self._positions.of(each, "values")
             try:
-                series[each.series] = values = parse_values(each.values)
+                series[each.series] = values = parse_values(each.values, enough)
             except ValueError as error:
                 self._refuse(f"series {each.series!r}: {error}", place)
                 continue

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sentinel.model import AlertEvent, Histogram, Labels
 from sentinel.model.histogram import boxed
-from sentinel.promql import Evaluator
+from sentinel.promql import Budget, Evaluator
 from sentinel.promql.plan import FOREVER_MS
 from sentinel.rules.context import Context, instant_vector
 from sentinel.rules.group import RunningGroup
 from sentinel.rules.load import RuleGroup
 from sentinel.store.store import Store
+
+MAX_SAMPLES: Final = 2_000_000
+"""What one evaluation of an expression may read; promtool's limit is 10,000 at once."""
+PATIENCE_S: Final = 60.0
+"""How long the evaluations of one step may take, and one query: what needs longer is no good as a rule."""
 
 
 class FiringAlert(NamedTuple):
@@ -46,7 +52,9 @@ class Rehearsal:
         subquery_step_ms: int = 60_000,
     ) -> None:
         self.store = Store(retention_ms=FOREVER_MS)
-        self.evaluator = Evaluator(self.store, subquery_step_ms=subquery_step_ms)
+        self._ends_s = 0.0
+        budget = Budget(MAX_SAMPLES, expired=lambda: time.monotonic() > self._ends_s)
+        self.evaluator = Evaluator(self.store, budget=budget, subquery_step_ms=subquery_step_ms)
         context = Context(
             store=self.store,
             evaluator=self.evaluator,
@@ -58,6 +66,7 @@ class Rehearsal:
 
     def evaluate(self, at_ms: int) -> list[AlertEvent]:
         """Every rule of every group. `problems` says what went wrong."""
+        self._ends_s = time.monotonic() + PATIENCE_S
         return [event for group in self.groups for event in group.evaluate(at_ms, 0, incomplete=False)]
 
     def problems(self) -> Iterator[Problem]:
@@ -67,6 +76,7 @@ class Rehearsal:
 
     def firing(self, alertname: str, at_ms: int) -> list[FiringAlert]:
         """The alerts of this name that fire since the evaluation at `at_ms`, of all groups together."""
+        self._ends_s = time.monotonic() + PATIENCE_S
         return [
             FiringAlert(dict(labels), rule.annotations(alert, at_ms - group.spec.query_offset_ms))
             for group in self.groups
@@ -78,6 +88,7 @@ class Rehearsal:
 
     def query(self, text: str, at_ms: int) -> list[Sample]:
         """The samples that an expression gives. Raises QueryError or RuleError."""
+        self._ends_s = time.monotonic() + PATIENCE_S
         ids, values = instant_vector(self.evaluator, self.evaluator.prepare(text), at_ms)
         found: list[float | Histogram] = values.tolist()
         marks = boxed(values)

@@ -134,12 +134,13 @@ def changes(first, last, value, falls_only):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(f"f8[::1]({_SPANS}, {_SLABS}, i8, i8, b1)", cache=True, nogil=True, error_model="numpy")
-def increases(first, last, time, value, start, end, counter):  # type: ignore[no-untyped-def]
-    """By how much each row (of two samples at least) grew, extrapolated to the range [start, end].
+@njit(f"f8[::1]({_SPANS}, {_SLABS}, i8, i8, b1, f8)", cache=True, nogil=True, error_model="numpy")
+def increases(first, last, time, value, start, end, counter, seconds):  # type: ignore[no-untyped-def]
+    """By how much each row (of two samples at least) grew, extrapolated to [start, end], by `seconds`.
 
     The range is filled up to a boundary closer than 1.1 mean distances between samples, otherwise by half a
-    distance. A counter's falls add the value before; it is not extrapolated to below zero.
+    distance. A counter's falls add the value before; it is not extrapolated to below zero. The division comes
+    before the growth, as in Prometheus: tests of rules compare to the last bit.
     """
     check_spans(first, last, len(value))
     out = np.empty(len(first))
@@ -159,7 +160,8 @@ def increases(first, last, time, value, start, end, counter):  # type: ignore[no
             before = min(before, covered * (value[begin] / growth))
         if after >= 1.1 * distance:
             after = distance / 2.0
-        out[row] = growth * ((covered + before + after) / covered) if covered != 0.0 else growth
+        factor = (covered + before + after) / covered if covered != 0.0 else 1.0
+        out[row] = growth * (factor / seconds)
     return out
 
 

@@ -48,8 +48,8 @@ def _growth(invocation: Invocation, matrix: Matrix, *, counter: bool, seconds: f
         if kind:
             return extended.of_floats(matrix, kind, counter) / seconds
         span = (matrix.timestamp_ms, matrix.value, matrix.start_ms, matrix.end_ms)
-        growth: Floats = _kernels().increases(matrix.first, matrix.last, *span, counter)
-        return growth / seconds if seconds != 1.0 else growth
+        growth: Floats = _kernels().increases(matrix.first, matrix.last, *span, counter, seconds)
+        return growth
 
     def of_row(row: Row) -> Histogram | None:
         if kind:

@@ -141,6 +141,12 @@ def test_aliases_that_grow_without_end_are_refused() -> None:
     assert "aliases" in said
 
 
+@pytest.mark.parametrize("text", ["- " * 200_000, "[" * 200_000, "? " * 200_000, "{a: " * 200_000])
+def test_deep_nesting_is_refused(text: str) -> None:
+    (said,) = refusals(text)
+    assert said.endswith("nested deeper than 64 levels")
+
+
 def test_merge_keys_are_overridden_by_what_stands_there() -> None:
     read = load("server: &s {hosts: [a], mode: SCRAM}\nservers:\n- {<<: *s, hosts: [b]}\nname: n\n")
     assert read.servers == [Server(["b"], "SCRAM")]

@@ -82,8 +82,14 @@ def test_extremes_and_changes(found: list[twins.Window]) -> None:
 def test_increases(counter: bool, found: list[twins.Window], early: int, late: int) -> None:
     first, last, time, value = slabs(found)
     start, end = min(times[0] for times, _ in found) - early, max(times[-1] for times, _ in found) + late
-    got = kernels.increases(first, last, time, value, start, end, counter)
+    got = kernels.increases(first, last, time, value, start, end, counter, 1.0)
     close(got, [twins.increase(window, start, end, counter=counter) for window in found])
+
+
+def test_a_rate_is_the_same_to_the_last_bit_as_elsewhere() -> None:
+    first, last, time, value = slabs([([60_000, 120_000], [0.0, 92.0])])
+    (got,) = kernels.increases(first, last, time, value, 0, 120_000, True, 300.0)
+    assert got == 92.0 * (1.0 / 300.0) != 92.0 / 300.0
 
 
 @given(found=windows(st.integers(-1000, 1000).map(float), least=2))

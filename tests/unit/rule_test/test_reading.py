@@ -23,7 +23,10 @@ MISTAKES = {
     one_test("input_series: [{values: 1}]"): (2, 19, "missing key 'series'"),
     one_test("input_series: [{series: 'a{', values: 1}]"): (2, 28, "parse error"),
     one_test("input_series: [{series: a, values: 1 x}]"): (2, 39, "parse error"),
-    one_test("input_series: [{series: a, values: 1x99999999}]"): (2, 39, "1000000 points at most"),
+    one_test(
+        "input_series: [{series: a, values: 1x99999999}], interval: 1ms, "
+        "promql_expr_test: [{expr: a, eval_time: 1d}]"
+    ): (2, 39, "1000000 points at most"),
     one_test("alert_rule_test: [{eval_time: 1m}]"): (2, 22, "missing key 'alertname'"),
     one_test("promql_expr_test: [{eval_time: 1m}]"): (2, 23, "missing key 'expr'"),
     one_test("promql_expr_test: [{expr: 'sum(up'}]"): (2, 37, "could not parse expression"),
@@ -65,13 +68,25 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 def test_a_file_takes_so_many_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_SAMPLES", 10)
-    few = "- input_series: [{series: a, values: 0x4}]\n"
+    few = "- {input_series: [{series: a, values: 0x9}], alert_rule_test: [{alertname: A, eval_time: 3m}]}\n"
     assert len(read_tests(write(tmp_path, f"tests:\n{few}{few}")).tests) == 2
     with pytest.raises(ConfigErrors, match="more than 10 samples") as caught:
         read_tests(write(tmp_path, f"tests:\n{few}{few}{few}{few}"))
     assert [error.line for error in caught.value.errors] == [4]
     with pytest.raises(ConfigErrors, match="more than 10 samples"):
         read_tests(write(tmp_path, one_test("input_series: [{series: a, values: '{{sum:1}}x1'}]")))
+
+
+@pytest.mark.parametrize(
+    "values", ["7x99999999", "7+0x99999999", "_x99999999 7", "7 {{sum:1}}+{{sum:2}}x99999999"]
+)
+def test_what_comes_after_the_last_comparison_is_not_laid_out(values: str, tmp_path: Path) -> None:
+    test = (
+        f"input_series: [{{series: a, values: '{values}'}}], interval: 7m, "
+        "promql_expr_test: [{expr: a, eval_time: 20m}]"
+    )
+    (found,) = read_tests(write(tmp_path, one_test(test))).tests
+    assert [len(points) for points in found.series.values()] == [4]
 
 
 def test_rule_files_are_globs_beside_the_test_file(tmp_path: Path) -> None:

@@ -210,3 +210,13 @@ def test_a_detectors_score_is_a_series(tmp_path: Path) -> None:
 def test_notes(body: str, note: str, tmp_path: Path) -> None:
     (outcome,) = run(tmp_path, one_test(body), rules_of(DOWN)).outcomes
     assert [note in each for each in outcome.notes] == ([True] if note else [])
+
+
+@pytest.mark.parametrize("expr", ["up[10y:1ms]", "up[1h:1ms]"])
+def test_what_does_not_end_is_ended(expr: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentinel.rule_test.rehearsal.PATIENCE_S", 0.01)
+    body = f"{UP}, alert_rule_test: [{{alertname: Down, eval_time: 5m}}]"
+    (failure,) = failures(
+        tmp_path, one_test(body), rules_of(f"alert: Down, expr: 'count_over_time({expr}) > 0'")
+    )
+    assert "too many samples" in failure or "timed out" in failure
