@@ -80,10 +80,13 @@ def _choice(patterns: list[str]) -> Callable[[str], bool]:
         return everything
     import re2
 
+    options = re2.Options()
+    options.log_errors = False
     try:
-        wanted = [re2.compile(pattern) for pattern in patterns]
+        wanted = [re2.compile(pattern, options) for pattern in patterns]
     except re2.error as error:
-        raise typer.BadParameter(f"not a regular expression: {error}", param_hint="--run") from None
+        said = error.args[0].decode(errors="replace")
+        raise typer.BadParameter(f"not a regular expression: {said}", param_hint="--run") from None
     return lambda name: any(pattern.search(name) for pattern in wanted)
 
 

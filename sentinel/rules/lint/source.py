@@ -42,6 +42,8 @@ class RuleSource:
             for group in _items(child(spec or document, "groups")):
                 for rule in _items(child(group, "rules")):
                     yield Entry(rule, group)
+            if child(document, "kind") is None:
+                return  # of a rule file only the first document counts, whatever follows
 
     def entry(self, rule: Rule) -> Entry:
         return self._entries[Place(rule.line, rule.column)]

@@ -87,6 +87,7 @@ def test_a_bad_choice_is_refused(folder: Path) -> None:
     done = run("--run", "(", "t.yml")
     assert done.exit_code == 2
     assert "not a regular expression" in done.stderr
+    assert "b'" not in done.output
 
 
 def test_differences(folder: Path) -> None:

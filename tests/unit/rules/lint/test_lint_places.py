@@ -28,6 +28,10 @@ groups:
 """
 
 
+def test_of_a_rule_file_only_the_first_document_counts() -> None:
+    assert not found(in_group("{alert: A, expr: up == 0, for: 5m}") + "---\ngroups: [broken\n")
+
+
 def test_places_are_those_of_the_file() -> None:
     findings = found(FILE, "impossible-comparison")
     assert [(finding.rule, finding.line, finding.column) for finding in findings] == [
