@@ -1,6 +1,6 @@
 """What remote write costs per sample: unpacking, the kernel, and the kernel beside its plain Python twin.
 
-    python benchmarks/remote_write.py [series] [rounds]
+    python -m benchmarks.remote_write [series] [rounds]
 
 Requests as Prometheus sends them: one sample a series, ten labels, 2,000 series a request. All ways run in
 turn over the same bytes in one process; figures are CPU time, minimum and median of the rounds. Fails if the
@@ -10,15 +10,14 @@ kernel is not at least twenty times as fast as the plain twin, or reads somethin
 from __future__ import annotations
 
 import random
-import statistics
 import struct
 import sys
-import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import cramjam
 
+from benchmarks.decode import measure
 from sentinel.decode import Limits
 from sentinel.decode._remote_write_plain import read_request
 from sentinel.decode.remote_write import RemoteWriteConfig, RemoteWriteDecoder
@@ -87,21 +86,6 @@ def version_2(series: Iterable[Series]) -> bytes:
 
 def payloads(body: bytes) -> Payloads:
     return payload_of("bench", "remote_write", body, arrival_ms=NOW_MS)
-
-
-def measure(ways: dict[str, Callable[[], object]], samples: int, rounds: int) -> dict[str, float]:
-    """Prints minimum, median and ratio of each way; returns the medians in ns per sample."""
-    spent: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            begin = time.process_time()
-            way()
-            spent[name].append((time.process_time() - begin) / samples * 1e9)
-    medians = {name: statistics.median(times) for name, times in spent.items()}
-    first = next(iter(medians.values()))
-    for name, times in spent.items():
-        print(f"{name:24} {min(times):9.0f} {medians[name]:9.0f} ns  x{medians[name] / first:.1f}")
-    return medians
 
 
 def over(each: Iterable[T], work: Callable[[T], object]) -> None:

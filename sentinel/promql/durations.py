@@ -19,7 +19,7 @@ _ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
     "%": math.fmod,
     "^": math.pow,
 }
-_BY_ZERO: Final = {"/": "division by zero", "%": "modulo by zero"}
+BY_ZERO: Final = {"/": "division by zero", "%": "modulo by zero"}
 
 
 def resolved(expr: ast.Expr, *, start_ms: int, end_ms: int, step_ms: int) -> ast.Expr:
@@ -112,8 +112,8 @@ class _Times:
 
     def _binary(self, node: ast.Binary) -> float:
         left, right = self._seconds(node.left), self._seconds(node.right)
-        if right == 0 and node.op in _BY_ZERO:
-            _fail(node, _BY_ZERO[node.op])
+        if right == 0 and node.op in BY_ZERO:
+            _fail(node, BY_ZERO[node.op])
         try:
             return _ARITHMETIC[node.op](left, right)
         except OverflowError:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from sentinel.promql import ast
-from sentinel.promql.durations import constant_ms
+from sentinel.promql.durations import BY_ZERO, constant_ms
 from sentinel.promql.syntax import literals
 from sentinel.promql.syntax.cursor import Cursor
 
 _WANTED: Final = "number, duration, step(), or range()"
 _POWERS: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _UNARY: Final = 2
-_BY_ZERO: Final = {"/": "division by zero", "%": "modulo by zero"}
 
 
 class Length(NamedTuple):
@@ -102,8 +101,8 @@ def _rest(cursor: Cursor, left: ast.Expr, power: int) -> ast.Expr:
         length = cursor.longer(length)
         op = cursor.next()
         right = _expression(cursor, binding - 1 if op.text == "^" else binding)
-        if op.text in _BY_ZERO and isinstance(right, ast.Number) and right.value == 0:
-            cursor.fail(op.start, _BY_ZERO[op.text])
+        if op.text in BY_ZERO and isinstance(right, ast.Number) and right.value == 0:
+            cursor.fail(op.start, BY_ZERO[op.text])
         left = ast.Binary(op.text, left, right, span=(left.span[0], right.span[1]))
     return left
 

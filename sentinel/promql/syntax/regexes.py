@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Final
 
-_WORDS: Final = {
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "bad repetition operator": "invalid nested repetition operator",
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "invalid repetition size": "invalid repeat count",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "invalid named capture group": "invalid named capture",
-    "trailing \\ at end of regexp": "trailing backslash at end of expression",
-}
-"""What Go says for what RE2 says: the languages are the same."""
+from sentinel.model.regex import go_fault
 
 
 @functools.lru_cache(maxsize=4096)
@@ -30,10 +19,6 @@ def check_regex(pattern: str) -> None:
     except UnicodeEncodeError:
         raise ValueError("error parsing regexp: invalid UTF-8") from None
     except re2.error as error:
-        problem, _, where = _text(error.args[0]).partition(": ")
+        problem, where = go_fault(error)
         where = f": `{where}`" if where else ""
-        raise ValueError(f"error parsing regexp: {_WORDS.get(problem, problem)}{where}") from None
-
-
-def _text(message: bytes | str) -> str:
-    return message.decode(errors="replace") if isinstance(message, bytes) else message
+        raise ValueError(f"error parsing regexp: {problem}{where}") from None

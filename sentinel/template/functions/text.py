@@ -8,6 +8,7 @@ import unicodedata
 from functools import partial
 from typing import Any, Final
 
+from sentinel.model.regex import go_fault
 from sentinel.template.goquote import quote_back
 from sentinel.template.limits import CallError, Text
 from sentinel.template.values import SafeHtml, from_utf8, function, utf8
@@ -15,17 +16,6 @@ from sentinel.template.values import SafeHtml, from_utf8, function, utf8
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 _MIDDLES: Final = frozenset(".:'\u00b7\u2018\u2019\u2024")
 """What may stand between two letters of one word."""
-_GO_WORDS: Final = {
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "bad repetition operator": "invalid nested repetition operator",
-    "invalid repetition size": "invalid repeat count",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "invalid named capture group": "invalid named capture",
-    "trailing \\": "trailing backslash at end of expression",
-}
-"""RE2's words for a fault, and Go's."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -38,10 +28,7 @@ def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        detail = error.args[0] if error.args else ""
-        text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-        fault, _, where = text.partition(": ")
-        fault = _GO_WORDS.get(fault, fault)
+        fault, where = go_fault(error)
         raise CallError(f"error parsing regexp: {fault}: `{where}`") from None
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from sentinel.model import Buckets, Histogram, Labels
-from sentinel.rules.dependencies import dependencies
-from tests.unit.rules.world import MINUTE, World, groups_of, one_rule
+from tests.unit.rules.world import MINUTE, World, one_rule
 
 
 def test_labels_of_a_result() -> None:
@@ -136,19 +135,3 @@ def test_rules_see_what_those_before_them_wrote_and_what_others_wrote_before() -
         assert world.query("late") == {"late": minute * 10 + 10}
         assert (world.query("pages"), world.query("tickets")) == ({"pages": 1}, {})
         assert world.query("own") == {"own": minute - 1}
-
-
-def test_dependencies() -> None:
-    rules = groups_of(CHAIN)[0].rules
-    names = [rule.name for rule in rules]
-    found = {names[n]: {names[m] for m in each} for n, each in enumerate(dependencies(rules))}
-    assert found == {
-        "a": set(), "b": {"a"}, "early": {"late"}, "late": {"b"}, "A": {"late"}, "pages": {"A"},
-        "tickets": set(), "own": {"own"}, "any": {"a", "b"}, "odd": set(), "band": {"odd"},
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("expr", ['{i="a"}', '{__name__!=""}', '{__name__=~".+"}'])
-def test_a_selector_without_a_name_may_read_anything(expr: str) -> None:
-    rules = groups_of(one_rule("record: a", f"expr: '{expr}'") + "    - {record: b, expr: a}\n")[0].rules
-    assert dependencies(rules) == [{0, 1}, {0}]
