@@ -1,4 +1,4 @@
-"""What is wrong with a regular expression, in Go's words: RE2 takes the same language and words it its way."""
+"""What is wrong with a regular expression, in words of Go: RE2 takes the same language and has its own."""
 
 from __future__ import annotations
 

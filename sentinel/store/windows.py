@@ -110,10 +110,10 @@ class Windows:
         mark_boxes(self.bits, first, first + self.meta[:, kernels.COUNT], found)
 
     def _grow(self) -> None:
-        """Half as much room again, in slabs without the holes that outgrown and released segments leave."""
+        """As much room again, in slabs without the holes that outgrown and released segments leave."""
         used = int(self.meta[:, kernels.CAPACITY].sum())
         largest = int(self.meta[:, kernels.CAPACITY].max(initial=0))
-        size = used + max(used // 2, 2 * largest, 1 << 12)
+        size = used + max(used, 2 * largest, 1 << 12)
         timestamp_ms, value = np.empty(size, np.int64), np.empty(size, np.float64)
         end = kernels.pack(self.timestamp_ms, self.value, self.meta, timestamp_ms, value)
         self.timestamp_ms, self.value = timestamp_ms, value
