@@ -3,8 +3,9 @@
 aiokafka makes an object of each record, which costs ten times what walking the bytes costs. Its fetcher
 builds two classes for what it fetched, found by name among the module's globals. One consumer's fetcher is
 given the same method with two other classes under these names; the module and every other consumer in the
-process stay as they are. What is used here is private, so the version is pinned, `moved` looks before
-anything is replaced, and `kafka_public` is there when something did move.
+process stay as they are. Likewise its connections are given a protocol that receives answers in place, and a
+reader that gives large fields as views. What is used here is private, so the version is pinned, `moved` looks
+before anything is replaced, and `kafka_public` is there when something did move.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import functools
 import inspect
 import struct
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import aiokafka
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher as fetching
 from aiokafka.record.memory_records import MemoryRecords
 
 from sentinel.ingest import record_batch
+from sentinel.ingest.frames import Frames
 from sentinel.ingest.kafka_public import get
 from sentinel.ingest.record_batch import MessageSet
 from sentinel.ingest.records import Fetched, Records
@@ -30,6 +34,8 @@ VERSION: Final = "0.14.0"
 FETCH_BYTES: Final = 64 << 20
 LEAST_BYTES: Final = 64 << 10
 MOST_BYTES: Final = 2 << 20
+STRING_BYTES: Final = 32_767
+"""The protocol's longest string."""
 
 _PARTITION_RECORDS: Final = [
     "self",
@@ -63,6 +69,16 @@ def moved(consumer: Any) -> list[str]:
         found.append("AIOKafkaConsumer._fetcher is no fetcher with _max_partition_fetch_bytes")
     if getattr(fetching, "READ_COMMITTED", None) != 1:
         found.append("READ_COMMITTED is not 1")
+    if "_get_conn" not in AIOKafkaClient.ready.__code__.co_names:
+        found.append("AIOKafkaClient.ready does not use _get_conn")
+    if "BytesIO" not in AIOKafkaConnection._handle_frame.__code__.co_names:
+        found.append("AIOKafkaConnection._handle_frame does not use BytesIO")
+    made_by = AIOKafkaConnection.__init__.__code__.co_names + AIOKafkaConnection.connect.__code__.co_names
+    found += [
+        f"AIOKafkaConnection has no {name}"
+        for name in ("_requests", "_protocol", "_writer")
+        if name not in made_by
+    ]
     return found
 
 
@@ -72,6 +88,7 @@ class RawReader:
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
         _install(consumer)
+        _receive_in_place(consumer._client)
 
     async def poll(self, timeout_ms: int) -> list[Fetched]:
         """What was fetched of each partition since. Raises aiokafka's KafkaError."""
@@ -101,6 +118,46 @@ def _install(consumer: Any) -> None:
     fetcher._proc_fetch_request = types.MethodType(own, fetcher)
 
 
+def _receive_in_place(client: Any) -> None:
+    """Connections of this client receive with `Frames` from the first request on that finds them idle."""
+    connect = client._get_conn
+
+    async def get_conn(*args: Any, **options: Any) -> Any:
+        connection = await connect(*args, **options)
+        if connection is not None and not connection._requests:
+            transport = connection._writer.transport
+            if transport.get_protocol() is connection._protocol and not transport.is_closing():
+                transport.set_protocol(Frames(connection._protocol, _answered(connection)))
+        return connection
+
+    client._get_conn = get_conn
+
+
+def _answered(connection: Any) -> Callable[[bytearray], None]:
+    """What a connection does with an answer, given as a view."""
+    method = type(connection)._handle_frame
+    names = {**method.__globals__, "io": types.SimpleNamespace(BytesIO=_Answer)}
+    handle = types.FunctionType(method.__code__, names, method.__name__)
+
+    def took(frame: bytearray) -> None:
+        if connection.connected():  # an answer before it may have closed it
+            handle(connection, frame)
+
+    return took
+
+
+class _Answer:
+    """Stands in for BytesIO: gives what is larger than any string in the protocol as a view."""
+
+    def __init__(self, frame: bytearray) -> None:
+        self._view, self._at = memoryview(frame).toreadonly(), 0
+
+    def read(self, size: int) -> bytes | memoryview:
+        begin, self._at = self._at, self._at + size
+        found = self._view[begin : self._at]
+        return found if size > STRING_BYTES else found.tobytes()
+
+
 def read(messages: MessageSet) -> Iterator[Records]:
     """The records of a message set, in pieces; for any thread."""
     return record_batch.read(messages, parse_legacy)
@@ -109,7 +166,7 @@ def read(messages: MessageSet) -> Iterator[Records]:
 class _Bytes:
     """Stands in for MemoryRecords: the bytes as they are."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
 
     def size_in_bytes(self) -> int:
@@ -124,7 +181,7 @@ class _OneMessageSet:
 
     def __init__(self, consumer: Any, tp: Any, records: _Bytes, aborted: Any, *rest: Any) -> None:
         self.next_fetch_offset: int = rest[0]
-        self._left: bytes | None = records.data
+        self._left: bytes | memoryview | None = records.data
         self._highwater = consumer.highwater(tp)
         committed_only = rest[-1] == fetching.READ_COMMITTED
         self._aborted = list(aborted or []) if committed_only else None

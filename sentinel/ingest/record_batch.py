@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import cramjam
+import google_crc32c
 import msgspec
 import numpy as np
 
@@ -39,13 +40,13 @@ Legacy = Callable[[bytes], list[tuple[int, int, bytes]]]
 class MessageSet(msgspec.Struct, frozen=True, eq=False):
     """What one fetch brought of one partition. `aborted` is None unless reading committed records only."""
 
-    data: bytes
+    data: bytes | memoryview
     fetch_offset: int
     next_offset: int
     aborted: Aborted | None = None
 
 
-def next_offset(data: bytes, fetch_offset: int, highwater: int) -> int:
+def next_offset(data: bytes | memoryview, fetch_offset: int, highwater: int) -> int:
     """Where to fetch on after `data`; always past `fetch_offset`.
 
     A batch whose checksum holds is believed even past `highwater`: the broker notes that before it reads, so
@@ -60,8 +61,7 @@ def next_offset(data: bytes, fetch_offset: int, highwater: int) -> int:
         if following <= fetch_offset:
             continue
         current = row[kernel.MAGIC] == 2
-        checksum = kernel.crc32c(buffer, row[kernel.START] + kernel.CRC_FROM, row[kernel.END])
-        if current and checksum == row[kernel.CRC]:
+        if current and _checksum(buffer, row) == row[kernel.CRC]:
             return int(following)
         agrees = row[kernel.LAST_DELTA] == row[kernel.COUNT] - 1
         if following <= max(highwater, fetch_offset + 1) and (agrees or not current):
@@ -69,7 +69,12 @@ def next_offset(data: bytes, fetch_offset: int, highwater: int) -> int:
     return fetch_offset + 1
 
 
-def has_batch(data: bytes) -> bool:
+def _checksum(buffer: UInt8s, row: Header) -> int:
+    """CRC-32C of what a batch's checksum covers; by a library, whose hardware instructions no kernel has."""
+    return int(google_crc32c.value(buffer[row[kernel.START] + kernel.CRC_FROM : row[kernel.END]]))
+
+
+def has_batch(data: bytes | memoryview) -> bool:
     """Whether there is anything to read or to skip: not just the cut-off beginning of one batch."""
     if len(data) < kernel.LOG_OVERHEAD + 5:
         return False
@@ -84,7 +89,8 @@ def read(messages: MessageSet, legacy: Legacy) -> Iterator[Records]:
     """
     buffer = np.frombuffer(messages.data, np.uint8)
     headers, torn = kernel.scan(buffer)
-    verdicts = kernel.verify(buffer, headers)
+    checksums = [_checksum(buffer, row) for row in headers.tolist()]
+    verdicts = kernel.verify(headers, np.array(checksums, np.int64))
     aborted = _AbortedProducers(messages.aborted)
     piece = _Piece(buffer, messages.fetch_offset)
     for row, verdict in zip(headers.tolist(), verdicts.tolist(), strict=True):
@@ -110,7 +116,7 @@ class _AbortedProducers:
         self._ahead = sorted(aborted or [], key=lambda entry: entry[1], reverse=True)
         self._producers: set[int] = set()
 
-    def leave_out(self, row: Header, data: bytes) -> bool:
+    def leave_out(self, row: Header, data: bytes | memoryview) -> bool:
         """True for control batches and, reading committed records only, for what was aborted."""
         attributes, producer = row[kernel.ATTRIBUTES], row[kernel.PRODUCER]
         while self._ahead and self._ahead[-1][1] <= row[kernel.BASE]:
@@ -122,7 +128,7 @@ class _AbortedProducers:
         return self._committed_only and bool(attributes & _TRANSACTIONAL) and producer in self._producers
 
 
-def _control_key(data: bytes, row: Header) -> bytes:
+def _control_key(data: bytes | memoryview, row: Header) -> bytes | memoryview:
     """The key of a control batch's only record: its version and type, two bytes each.
 
     The four fields before the key are one-byte varints except the length, which may take two.
