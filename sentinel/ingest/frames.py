@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
 HEAD: Final = 4
 SCRATCH_BYTES: Final = 1 << 16
 MOST_BYTES: Final = 1 << 30
@@ -20,10 +22,10 @@ class Frames(asyncio.BufferedProtocol):
     Small frames are cut out of a scratch buffer. What is missing of a larger one is received in its place.
     """
 
-    def __init__(self, former: asyncio.StreamReaderProtocol, took: Callable[[bytearray], None]) -> None:
+    def __init__(self, former: asyncio.StreamReaderProtocol, took: Callable[[memoryview], None]) -> None:
         self._former, self._took = former, took
-        self._scratch = bytearray(SCRATCH_BYTES)
-        self._frame: bytearray | None = None
+        self._scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self._frame: memoryview | None = None
         self._fill(self._scratch, b"")
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -49,19 +51,19 @@ class Frames(asyncio.BufferedProtocol):
             if size > MOST_BYTES:
                 raise ValueError(f"a frame of {size} bytes")
             if size > SCRATCH_BYTES - HEAD:
-                self._frame = bytearray(size)
+                self._frame = np.empty(size, np.uint8).data  # unlike a bytearray not cleared first
                 self._fill(self._frame, self._scratch[begin : self._filled])
                 return
             if begin + size > self._filled:
                 break
             at = begin + size
-            self._took(self._scratch[begin:at])
-        self._fill(self._scratch, self._scratch[at : self._filled])
+            self._took(memoryview(bytes(self._scratch[begin:at])))
+        self._fill(self._scratch, bytes(self._scratch[at : self._filled]))
 
-    def _fill(self, target: bytearray, first: bytes | bytearray) -> None:
+    def _fill(self, target: memoryview, first: bytes | memoryview) -> None:
         """From now on what comes goes there, behind `first`."""
         target[: len(first)] = first
-        self._room, self._filled = memoryview(target), len(first)
+        self._room, self._filled = target, len(first)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._former.connection_lost(exc)  # type: ignore[arg-type]

@@ -133,13 +133,13 @@ def _receive_in_place(client: Any) -> None:
     client._get_conn = get_conn
 
 
-def _answered(connection: Any) -> Callable[[bytearray], None]:
+def _answered(connection: Any) -> Callable[[memoryview], None]:
     """What a connection does with an answer, given as a view."""
     method = type(connection)._handle_frame
     names = {**method.__globals__, "io": types.SimpleNamespace(BytesIO=_Answer)}
     handle = types.FunctionType(method.__code__, names, method.__name__)
 
-    def took(frame: bytearray) -> None:
+    def took(frame: memoryview) -> None:
         if connection.connected():  # an answer before it may have closed it
             handle(connection, frame)
 
@@ -149,8 +149,8 @@ def _answered(connection: Any) -> Callable[[bytearray], None]:
 class _Answer:
     """Stands in for BytesIO: gives what is larger than any string in the protocol as a view."""
 
-    def __init__(self, frame: bytearray) -> None:
-        self._view, self._at = memoryview(frame).toreadonly(), 0
+    def __init__(self, frame: memoryview) -> None:
+        self._view, self._at = frame.toreadonly(), 0
 
     def read(self, size: int) -> bytes | memoryview:
         begin, self._at = self._at, self._at + size

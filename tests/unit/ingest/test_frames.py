@@ -99,7 +99,7 @@ def test_a_running_transport_changes_over(loop: object) -> None:
         taken: list[bytes] = []
         done = asyncio.Event()
 
-        def took(frame: bytearray) -> None:
+        def took(frame: memoryview) -> None:
             taken.append(bytes(frame))
             if len(taken) == 3:
                 done.set()
