@@ -85,7 +85,8 @@ class SampleBatch(msgspec.Struct, frozen=True, eq=False):
     `series_hash` (n x 2) hashes the raw name and label bytes and the target labels; `key` (n x 4) holds the
     spans name start, name end, labels start, labels end in `buffer`. `record` is the row in the payloads
     that a sample came from: samples of one record stand or fall together. Where `value` is a box, the first
-    one stands for `histograms[0]`, and so on.
+    one stands for `histograms[0]`, and so on. Where `delta_from_ms` is not negative, a sample is what was
+    counted since then (0: it is not said since when).
     """
 
     series_hash: UInt64s
@@ -97,6 +98,7 @@ class SampleBatch(msgspec.Struct, frozen=True, eq=False):
     read_labels: LabelReader
     target: Labels = Labels()
     histograms: tuple[Histogram, ...] = ()
+    delta_from_ms: Int64s | None = None
 
     def __len__(self) -> int:
         return len(self.timestamp_ms)

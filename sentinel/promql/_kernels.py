@@ -11,11 +11,11 @@ import math
 import numpy as np
 from numba import njit
 
-_INT64S, _FLOATS = "i8[::1]", "f8[::1]"
-_FOLD = f"{_FLOATS}({_FLOATS}, {_INT64S}, i8)"
+_INT64S, _INT32S, _FLOATS = "i8[::1]", "i4[::1]", "f8[::1]"
+_FOLD = f"{_FLOATS}({_FLOATS}, {_INT32S}, i8)"
 
 
-@njit(f"i8({_INT64S}, {_INT64S}, {_INT64S}, {_INT64S})", cache=True, nogil=True, error_model="numpy")
+@njit(f"i8({_INT64S}, {_INT32S}, {_INT32S}, {_INT64S})", cache=True, nogil=True, error_model="numpy")
 def number_groups(ids, place, group, members):  # type: ignore[no-untyped-def]
     """Numbers the distinct ids in the order in which they appear; returns how many there are.
 
@@ -32,17 +32,6 @@ def number_groups(ids, place, group, members):  # type: ignore[no-untyped-def]
             found += 1
         group[row] = number
     return found
-
-
-@njit(f"void(i4[::1], {_INT64S})", cache=True, nogil=True, error_model="numpy")
-def place_ids(table, hashes):  # type: ignore[no-untyped-def]
-    """Puts the numbers 0, 1, ... of distinct things into an open-addressing table of -1s, by their hashes."""
-    mask = len(table) - 1
-    for id in range(len(hashes)):
-        place = hashes[id] & mask
-        while table[place] >= 0:
-            place = (place + 1) & mask
-        table[place] = id
 
 
 @njit(_FOLD, cache=True, nogil=True, error_model="numpy")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Bools, Floats, Histogram, Int64s
+from sentinel.model import Bools, Floats, Histogram, Int32s, Int64s
 from sentinel.model.histogram import boxed
 from sentinel.promql import ast
 from sentinel.promql.histograms import IncompatibleError, mean, total
@@ -36,7 +36,7 @@ from sentinel.promql.values import Scalar, String, Value, Vector, no_series
 class Groups:
     """Which group each row is in. Groups are numbered in the order of their labels' fingerprints."""
 
-    of_row: Int64s
+    of_row: Int32s
     ids: Int64s
 
     def __len__(self) -> int:
@@ -131,16 +131,15 @@ def grouping(invocation: Invocation, node: ast.Aggregation) -> Transform:
 
 def group_rows(sets: LabelSets, transform: Transform, ids: Int64s) -> Groups:
     """The groups of rows that a change of labels makes equal."""
-    labels = transform(ids)
-    known: Groups | None = transform.groups.get(labels)
+    known: Groups | None = transform.groups.get(ids)
     if known is not None:
         return known
-    group, members = number_groups(sets, labels)
+    group, members = number_groups(sets, transform.look_up(ids))
     order = np.argsort(sets.fingerprints(members), kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
     groups = Groups(rank[group], members[order])
-    transform.groups.put(labels, groups)
+    transform.groups.put(ids, groups)
     return groups
 
 
@@ -256,15 +255,16 @@ def _count_values(invocation: Invocation, node: ast.Aggregation, vector: Vector,
     """How often each value occurs in each group, the value as a label."""
     if not is_label_name(label):
         raise QueryError(f"invalid label name {quoted(label)}", kind="execution")
-    sets, valued = invocation.sets, list[int]()
+    sets, valued = invocation.sets, [np.empty(0, np.int64)]
     kept = ast.Aggregation(
         node.op, node.expr, None, (*node.labels, *(() if node.without else (label,))), node.without
     )
     transform, texts = grouping(invocation, kept), partial(value_text, invocation)
-    for row, (id, value) in enumerate(zip(vector.ids.tolist(), vector.values.tolist(), strict=True)):
-        if row % AT_ONCE == 0:
-            sets.hurry()
-        valued.append(sets.intern(sets[id].with_({label: texts(value)})))
-    ids, counts = np.unique(transform(np.array(valued, np.int64)), return_counts=True)
+    for first in range(0, len(vector), AT_ONCE):
+        sets.hurry()
+        rows = slice(first, first + AT_ONCE)
+        some = zip(vector.ids[rows].tolist(), vector.values[rows].tolist(), strict=True)
+        valued.append(sets.intern_all([sets[id].with_({label: texts(value)}) for id, value in some]))
+    ids, counts = np.unique(transform.look_up(np.concatenate(valued)), return_counts=True)
     order = np.argsort(sets.fingerprints(ids))
     return Vector(ids[order], counts[order].astype(np.float64))

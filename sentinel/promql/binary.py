@@ -125,8 +125,7 @@ def _position(sets: LabelSets, ids: Int64s, among: Int64s) -> Int64s:
     place = sets.scratch()
     place[ids] = -1
     place[among] = np.arange(len(among))
-    found: Int64s = place[ids]
-    return found
+    return place[ids].astype(np.int64)
 
 
 def _matched(invocation: Invocation, node: ast.Binary, left: Vector, right: Vector) -> Vector:

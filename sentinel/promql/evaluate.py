@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Labels
+from sentinel.model import Int64s, Labels
 from sentinel.model.histogram import boxed
 from sentinel.promql import ast, smoothed
 from sentinel.promql.aggregations import aggregate
@@ -29,11 +29,10 @@ from sentinel.promql.syntax.printer import to_text
 from sentinel.promql.values import Matrix, Scalar, String, Value, Vector
 from sentinel.promql.windows import tidied
 from sentinel.store.histograms import Histograms
+from sentinel.store.label_rows import LabelRows
 from sentinel.store.store import Store
 
 _RUNS_BETWEEN_LOOKS: Final = 256
-_MANY: Final = 1 << 12
-"""So many series are read as memory lies, and sorted then; fewer in the order that is wanted."""
 
 
 class Evaluator:
@@ -117,6 +116,10 @@ class Evaluator:
 
     def labels(self, id: int) -> Labels:
         return self._sets[id]
+
+    def rows(self, ids: Int64s) -> LabelRows:
+        """Many label sets at once, apart from the evaluator: for another thread to make objects of."""
+        return LabelRows.of(self._sets.pool, ids)
 
     def intern(self, labels: Labels) -> int:
         return self._sets.intern(labels)
@@ -207,10 +210,12 @@ class Evaluator:
         )
         ids, where = rows.ids, rows.where
         if not present.all():
-            shown = present[where]
-            ids, where = ids[shown], where[shown]
+            shown = present if where is None else present[where]
+            ids, where = ids[shown], np.flatnonzero(shown) if where is None else where[shown]
         moment.run.spend(len(ids))
-        vector = Vector(ids, values[where], timestamp_ms=timestamp_ms[where])
+        if where is not None:
+            values, timestamp_ms = values[where], timestamp_ms[where]
+        vector = Vector(ids, values, timestamp_ms=timestamp_ms)
         return self._with_hints(moment, node, vector) if id(node) in moment.run.counted else vector
 
     def _with_hints(self, moment: Moment, node: ast.Selector, vector: Vector) -> Vector:
@@ -227,13 +232,14 @@ class Evaluator:
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
         before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)
-        slots, where = (rows.slots, rows.where) if len(rows.slots) > _MANY else (rows.ordered, None)
-        first, last, total, least, marked = store.survey(slots, start_ms - before_ms, end_ms + after_ms)
-        moment.run.spend(total)
-        slabs = (store.timestamp_ms, store.value)
-        matrix = Matrix(rows.ids, first, last, *slabs, start_ms, end_ms, least=least)
-        if where is not None or marked or not least:
-            matrix = tidied(matrix, where, marked)
+        span = (start_ms - before_ms, end_ms + after_ms)
+        found, where = store.survey(rows.slots, *span), rows.where
+        moment.run.spend(found.total)
+        found = store.windows.unpacked(found)
+        columns = (found.first, found.last, found.timestamp_ms, found.value)
+        matrix = Matrix(rows.ids, *columns, start_ms, end_ms, least=found.least)
+        if where is not None or found.marked or not found.least:
+            matrix = tidied(matrix, where, found.marked)
         return detected(moment.run, matrix) if id(node.selector) in moment.run.counted else matrix
 
     def _subquery(self, moment: Moment, node: ast.Subquery) -> Matrix:

@@ -1,13 +1,12 @@
 """Label sets as integers.
 
-Every label set an evaluator meets gets an id. What queries do to labels (drop the name, keep those of a
-`by` clause, cut out a matching signature) is then a lookup in a growing array from id to id, filled only for
-ids not seen before: grouping 100,000 series is one numpy gather.
+Every label set an evaluator meets gets an id in its own pool. What queries do to labels (drop the name, keep
+those of a `by` clause, cut out a matching signature) is then a lookup in a growing array from id to id,
+filled only for ids not seen before: grouping 100,000 series is one numpy gather.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, Generic, TypeVar
 from weakref import ref
@@ -15,17 +14,22 @@ from weakref import ref
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Floats, Int64s, Labels, UInt64s
+from sentinel.model import Floats, Int32s, Int64s, Labels, UInt64s
+from sentinel.store.label_pool import LabelPool
+from sentinel.store.pairs import Pairs
 
 METADATA: Final = ("__name__", "__type__", "__unit__")
 """Labels that say what a series measures; they go when an operation makes it measure something else."""
 
-WORTH: Final = 64
-"""A label set is worth so many numbers."""
+_PAIRING_BYTES: Final = 256
+"""What a dict takes for two label sets that became one."""
 AT_ONCE: Final = 4096
-"""Label sets that are changed between two looks at the clock."""
+"""Label sets that are changed one by one between two looks at the clock."""
+_MANY_AT_ONCE: Final = 1 << 15
+"""Those that are changed by loops over numbers."""
 
 Change = Callable[[Labels], Labels]
+Renumbering = Callable[[Int64s], Int64s]
 
 
 def _never() -> bool:
@@ -36,58 +40,48 @@ class LabelSets:
     """Interned label sets. Ids count up from 0 and stay valid until the evaluator starts a new interner."""
 
     def __init__(self) -> None:
-        self._labels: list[Labels] = []
-        self._table = array("i", [-1]) * 64
-        """Ids by the hash of their labels, in open addressing: a dict would take eight times as much."""
+        self.pool = LabelPool(Pairs())
         self._transforms: dict[Hashable, Transform] = {}
         self._pairings: dict[Hashable, Pairing] = {}
         self._columns: dict[Hashable, Column] = {}
-        self._scratch = np.empty(0, np.int64)
+        self._scratch = np.empty(0, np.int32)
         self._distinct: ByArray[bool] = ByArray()
         self.expired: Callable[[], bool] = _never
         """Whether the time of the query under way is over."""
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self.pool)
 
     def __getitem__(self, id: int) -> Labels:
-        return self._labels[id]
+        return self.pool[id]
 
     def intern(self, labels: Labels) -> int:
-        table, known = self._table, self._labels
-        mask = len(table) - 1
-        place = hash(labels) & mask
-        while (id := table[place]) >= 0:
-            if known[id] is labels or known[id] == labels:
-                return id
-            place = (place + 1) & mask
-        table[place] = len(known)
-        known.append(labels)
-        if 2 * len(known) > len(table):
-            self._rehash()
-        return len(known) - 1
+        return self.pool.intern(labels)
 
-    def _rehash(self) -> None:
-        from sentinel.promql import _kernels
-
-        hashes = np.fromiter(map(hash, self._labels), np.int64, len(self._labels))
-        self._table = array("i", [-1]) * (2 * len(self._table))
-        _kernels.place_ids(np.frombuffer(self._table, np.int32), hashes)
+    def intern_all(self, series: Iterable[Labels]) -> Int64s:
+        return self.pool.intern_all(series)
 
     def transform(self, key: Hashable, change: Change) -> Transform:
         """The memoised id-to-id form of `change`; equal keys must stand for equal changes."""
-        known = self._transforms.get(key)
-        if known is None:
-            known = self._transforms[key] = Transform(self, change)
-        return known
+
+        def changed(ids: Int64s) -> Int64s:
+            return self.intern_all([change(self[id]) for id in ids.tolist()])
+
+        return self._transform(key, changed, AT_ONCE)
 
     def keeping(self, names: Iterable[str]) -> Transform:
         wanted = tuple(sorted(set(names)))
-        return self.transform(("keep", wanted), lambda labels: labels.keep(wanted))
+        return self._transform(("keep", wanted), lambda ids: self.pool.keeping(ids, wanted))
 
     def dropping(self, names: Iterable[str]) -> Transform:
         unwanted = tuple(sorted(set(names)))
-        return self.transform(("drop", unwanted), lambda labels: labels.drop(unwanted))
+        return self._transform(("drop", unwanted), lambda ids: self.pool.dropping(ids, unwanted))
+
+    def _transform(self, key: Hashable, change: Renumbering, at_once: int = _MANY_AT_ONCE) -> Transform:
+        known = self._transforms.get(key)
+        if known is None:
+            known = self._transforms[key] = Transform(self, change, at_once)
+        return known
 
     def pairing(self, key: Hashable, join: Callable[[Labels, Labels], Labels]) -> Pairing:
         """The memoised form of a change that makes one label set of two."""
@@ -96,11 +90,11 @@ class LabelSets:
             known = self._pairings[key] = Pairing(self, join)
         return known
 
-    def column(self, key: Hashable, read: Callable[[Labels], float]) -> Column:
-        """The memoised number that `read` finds in a label set."""
-        known = self._columns.get(key)
+    def column(self, name: str, read: Callable[[str], float]) -> Column:
+        """The number that `read` finds in a label's value ("" where there is none), memoised by name."""
+        known = self._columns.get(name)
         if known is None:
-            known = self._columns[key] = Column(self, read)
+            known = self._columns[name] = Column(self, name, read)
         return known
 
     def transforms(self) -> int:
@@ -109,15 +103,17 @@ class LabelSets:
 
     def clear(self) -> None:
         """Lets everything go at once: changes refer to their label sets, a circle that may stay for long."""
-        self._table = array("i", [-1]) * 64
-        for held in (self._labels, self._transforms, self._pairings, self._columns):
+        self.pool = LabelPool(Pairs())
+        for held in (self._transforms, self._pairings, self._columns):
             held.clear()
 
-    def size(self) -> int:
-        """Label sets and numbers held, in numbers: a label set is worth many."""
-        changes, columns = map(len, self._transforms.values()), map(len, self._columns.values())
+    @property
+    def nbytes(self) -> int:
+        """About how much memory all of it takes."""
+        changes, columns = self._transforms.values(), self._columns.values()
+        arrays = sum(change.nbytes for change in changes) + sum(column.nbytes for column in columns)
         pairs = sum(map(len, self._pairings.values()))
-        return WORTH * (len(self._labels) + pairs) + sum(changes) + sum(columns)
+        return self.pool.nbytes + self.pool.pairs.nbytes + arrays + _PAIRING_BYTES * pairs
 
     def hurry(self) -> None:
         """Raises QueryError once the query's time is over."""
@@ -125,17 +121,13 @@ class LabelSets:
             raise QueryError("query timed out in expression evaluation", kind="timeout")
 
     def fingerprints(self, ids: Int64s) -> UInt64s:
-        found = np.empty(len(ids), np.uint64)
-        for first in range(0, len(ids), AT_ONCE):
-            self.hurry()
-            some = ids[first : first + AT_ONCE].tolist()
-            found[first : first + AT_ONCE] = [self._labels[id].fingerprint for id in some]
-        return found
+        self.hurry()
+        return self.pool.fingerprints(ids)
 
-    def scratch(self) -> Int64s:
+    def scratch(self) -> Int32s:
         """Room for a number by id. What it holds is anybody's leavings."""
-        if len(self._scratch) < len(self._labels):
-            self._scratch = np.empty(2 * len(self._labels) + 64, np.int64)
+        if len(self._scratch) < len(self):
+            self._scratch = np.empty(len(self) * 5 // 4 + 64, np.int32)
         return self._scratch
 
     def duplicate(self, ids: Int64s) -> int:
@@ -175,40 +167,50 @@ class ByArray(Generic[_T]):
         self._found[key] = (ref(array, lambda _: found.pop(key, None)), value)
 
 
-class Transform:
-    """A change of labels as an array from id to id. Asked for the same array again, it gives the same one."""
+class Memo:
+    """From number to id, asked for once each, `at_once` of them between two looks at the clock."""
 
-    def __init__(self, sets: LabelSets, change: Change) -> None:
-        self._sets, self._change = sets, change
+    def __init__(self, sets: LabelSets, make: Renumbering, at_once: int = _MANY_AT_ONCE) -> None:
+        self._sets, self._make, self._at_once = sets, make, at_once
         self._to = np.empty(0, np.int32)
+        """The id + 1 by number; of zeros that nobody asks for there is only the promise."""
+
+    @property
+    def nbytes(self) -> int:
+        return self._to.nbytes
+
+    def look_up(self, numbers: Int64s) -> Int64s:
+        try:
+            found = self._to[numbers]
+        except IndexError:
+            grown = np.zeros(int(numbers.max()) * 5 // 4 + 64, np.int32)
+            grown[: len(self._to)] = self._to
+            self._to = grown
+            found = self._to[numbers]
+        missing = np.sort(numbers[found == 0])  # as memory lies
+        if not len(missing):
+            return found.astype(np.int64) - 1
+        for first in range(0, len(missing), self._at_once):
+            self._sets.hurry()
+            some = missing[first : first + self._at_once]
+            self._to[some] = self._make(some) + 1
+        return self._to[numbers].astype(np.int64) - 1
+
+
+class Transform(Memo):
+    """A change of labels from id to id. Asked for the same array again, it gives the same one."""
+
+    def __init__(self, sets: LabelSets, change: Renumbering, at_once: int) -> None:
+        super().__init__(sets, change, at_once)
         self._results: ByArray[Int64s] = ByArray()
         self.groups: ByArray[Any] = ByArray()
-        """What an aggregation made of a result: rows by group (see `aggregations.Groups`)."""
-
-    def __len__(self) -> int:
-        return len(self._to)
+        """What an aggregation made of an array: its rows by group (see `aggregations.Groups`)."""
 
     def __call__(self, ids: Int64s) -> Int64s:
         result = self._results.get(ids)
         if result is None:
-            result = self._look_up(ids)
+            result = self.look_up(ids)
             self._results.put(ids, result)
-        return result
-
-    def _look_up(self, ids: Int64s) -> Int64s:
-        if len(self._to) < len(self._sets):
-            grown = np.full(len(self._sets) + len(self._sets) // 4 + 64, -1, np.int32)
-            grown[: len(self._to)] = self._to
-            self._to = grown
-        result = self._to[ids].astype(np.int64)
-        if len(result) and result.min() < 0:
-            new = np.unique(ids[result < 0]).tolist()
-            intern, change, labels = self._sets.intern, self._change, self._sets.__getitem__
-            for first in range(0, len(new), AT_ONCE):
-                self._sets.hurry()
-                some = new[first : first + AT_ONCE]
-                self._to[some] = [intern(change(labels(id))) for id in some]
-            result = self._to[ids].astype(np.int64)
         return result
 
 
@@ -240,23 +242,27 @@ class Pairing:
 
 
 class Column:
-    """A number by label set, read once for each."""
+    """A number by label value, read once for each."""
 
-    def __init__(self, sets: LabelSets, read: Callable[[Labels], float]) -> None:
-        self._sets, self._read = sets, read
-        self._numbers = np.empty(0)
-        self._known = np.empty(0, np.bool_)
+    def __init__(self, sets: LabelSets, name: str, read: Callable[[str], float]) -> None:
+        self._sets, self._name, self._read = sets, name, read
+        self._numbers = np.array([read("")])
+        """By pair number + 1; the first is what there is without a value."""
+        self._known = np.ones(1, np.bool_)
 
-    def __len__(self) -> int:
-        return len(self._known)
+    @property
+    def nbytes(self) -> int:
+        return self._numbers.nbytes + self._known.nbytes
 
     def __call__(self, ids: Int64s) -> Floats:
-        if len(self._known) < len(self._sets):
-            size = 2 * len(self._sets) + 64
-            self._numbers = np.concatenate([self._numbers, np.empty(size - len(self._numbers))])
-            self._known = np.concatenate([self._known, np.zeros(size - len(self._known), np.bool_)])
-        new = np.unique(ids[~self._known[ids]])
-        self._numbers[new] = [self._read(self._sets[id]) for id in new.tolist()]
+        pool = self._sets.pool
+        place = pool.values_of(ids, self._name) + 1
+        if len(self._known) <= len(pool.pairs):
+            more = len(pool.pairs) * 5 // 4 + 64 - len(self._known)
+            self._numbers = np.concatenate([self._numbers, np.empty(more)])
+            self._known = np.concatenate([self._known, np.zeros(more, np.bool_)])
+        new = np.unique(place[~self._known[place]])
+        self._numbers[new] = [self._read(pool.pairs.value(pair)) for pair in (new - 1).tolist()]
         self._known[new] = True
-        numbers: Floats = self._numbers[ids]
+        numbers: Floats = self._numbers[place]
         return numbers

@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sentinel.model import Int64s
-from sentinel.promql.labelsets import AT_ONCE, WORTH, LabelSets
+from sentinel.promql.labelsets import LabelSets, Memo
 from sentinel.store.index import Selection
+from sentinel.store.label_pool import Copies
 from sentinel.store.store import Store
 
 _SPARE_IDS: Final = 1 << 16
-_MOST: Final = 1 << 24
-"""Numbers that ad-hoc queries may leave behind: some 250,000 label sets."""
+_MOST: Final = 1 << 27
+"""Bytes that ad-hoc queries may leave behind: some million label sets."""
+_SERIES_BYTES: Final = 1024
+"""And so many more for each series alive."""
+_MANY: Final = 1 << 12
+"""So many series are read as memory lies, and sorted then; fewer in the order that is wanted."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """A selection's series. Reading them as memory lies is several times faster than by fingerprint."""
+    """A selection's series in the order of fingerprints.
 
-    version: int
-    slots: Int64s
-    """Ascending."""
-    where: Int64s
-    """By row in fingerprint order, its place in `slots`."""
-    ids: Int64s
-    """By row in fingerprint order, its label set."""
-    ordered: Int64s
-    """The slots in fingerprint order."""
+    Many are read in the order of slots, as memory lies: that is several times faster. What is kept of them
+    are 32-bit numbers, for there may be a million.
+    """
+
+    def __init__(self, version: int, slots: Int64s, ids: Int64s) -> None:
+        self.version, self.ids = version, ids
+        self._few: Int64s | None = slots if len(slots) <= _MANY else None
+        if self._few is None:
+            order = np.argsort(slots)
+            self._slots = slots[order].astype(np.int32)
+            self._where = np.empty(len(slots), np.int32)
+            self._where[order] = np.arange(len(slots), dtype=np.int32)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def slots(self) -> Int64s:
+        """In the order in which to read them."""
+        return self._slots.astype(np.int64) if self._few is None else self._few
+
+    @property
+    def where(self) -> Int64s | None:
+        """By row, its place in `slots`; None: they are in order."""
+        return self._where.astype(np.int64) if self._few is None else None
 
 
 class Sources:
-    """Slots are used again for other series; their serial numbers tell in one vectorised compare."""
+    """The label sets of a store's series in an evaluator's own pool."""
 
     def __init__(self, store: Store, sets: LabelSets) -> None:
         self._store, self._sets = store, sets
-        self._id_of_slot = np.empty(0, np.int64)
-        self._serial_of_slot = np.empty(0, np.int64)
         self._resolved: WeakKeyDictionary[Selection, Rows] = WeakKeyDictionary()
+        self._follow()
+
+    def _follow(self) -> None:
+        """The store may have made a new pool of what lives; ids of ours stay what they are."""
+        self._copies = Copies(self._store.index.pool, self._sets.pool)
+        self._id_of_set = Memo(self._sets, self._copies)
 
     def __len__(self) -> int:
         """How many rows the selections in use have together."""
-        return sum(len(rows.slots) for rows in self._resolved.values())
+        return sum(map(len, self._resolved.values()))
 
     def outgrown(self, *, forgetful: bool) -> bool:
         """Whether far more is remembered than the series alive are worth.
@@ -53,7 +76,8 @@ class Sources:
         has no claim to changes: those of ad-hoc queries need not come again.
         """
         if forgetful:
-            return self._sets.size() + 6 * len(self) > _MOST + 4 * WORTH * len(self._store.index)
+            allowed = _MOST + _SERIES_BYTES * len(self._store.index)
+            return self._sets.nbytes + 16 * len(self) > allowed
         wanted = len(self) * (1 + self._sets.transforms())
         return len(self._sets) > 2 * wanted + _SPARE_IDS
 
@@ -62,29 +86,8 @@ class Sources:
         known = self._resolved.get(selection)
         if known is None or known.version != selection.version:
             slots = selection.slots()
-            order = np.argsort(slots)
-            where = np.empty(len(slots), np.int64)
-            where[order] = np.arange(len(slots))
-            known = Rows(selection.version, slots[order], where, self._ids(slots), slots)
-            self._resolved[selection] = known
+            if self._copies.source is not self._store.index.pool:
+                self._follow()
+            ids = self._id_of_set.look_up(self._store.index.set_of_slot[slots].astype(np.int64))
+            known = self._resolved[selection] = Rows(selection.version, slots, ids)
         return known
-
-    def _ids(self, slots: Int64s) -> Int64s:
-        serial = self._store.serial
-        if len(self._id_of_slot) < len(serial):
-            self._id_of_slot = _grown(self._id_of_slot, len(serial))
-            self._serial_of_slot = _grown(self._serial_of_slot, len(serial))
-        new = slots[self._serial_of_slot[slots] != serial[slots]]
-        for first in range(0, len(new), AT_ONCE):
-            self._sets.hurry()
-            some = new[first : first + AT_ONCE]
-            self._id_of_slot[some] = [self._sets.intern(self._store.labels(slot)) for slot in some.tolist()]
-            self._serial_of_slot[some] = serial[some]
-        ids: Int64s = self._id_of_slot[slots]
-        return ids
-
-
-def _grown(column: Int64s, size: int) -> Int64s:
-    grown = np.full(size, -1, np.int64)
-    grown[: len(column)] = column
-    return grown

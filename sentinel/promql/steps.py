@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Bools, Int64s
+from sentinel.model import Bools, Int32s, Int64s
 from sentinel.promql.labelsets import LabelSets
 from sentinel.promql.values import Matrix, Vector
 
 
-def number_groups(sets: LabelSets, ids: Int64s) -> tuple[Int64s, Int64s]:
+def number_groups(sets: LabelSets, ids: Int64s) -> tuple[Int32s, Int64s]:
     """(number by row, id by number) of the distinct ids, numbered in the order in which they appear."""
     from sentinel.promql import _kernels
 
-    group, members = np.empty(len(ids), np.int64), np.empty(len(ids), np.int64)
+    group, members = np.empty(len(ids), np.int32), np.empty(len(ids), np.int64)
     found = _kernels.number_groups(np.ascontiguousarray(ids), sets.scratch(), group, members)
     return group, members[:found].copy()
 

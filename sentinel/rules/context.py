@@ -104,8 +104,8 @@ def elements(evaluator: Evaluator, query: Query, at_ms: int) -> frozenset[Labels
 
 def selection_masks(store: Store, *queries: Query) -> list[int]:
     """For each selector of queries, the sources that feed it, as bits. One that matches nothing has none."""
-    found = (selection.slots() for query in queries for selection in query.selections)
-    return [int(np.bitwise_or.reduce(store.sources[slots])) if len(slots) else 0 for slots in found]
+    selections = (selection for query in queries for selection in query.selections)
+    return [selection.fed_by(store.sources, store.source_version) for selection in selections]
 
 
 def source_mask(store: Store, *queries: Query) -> int:

@@ -1,100 +1,77 @@
-"""Hot loops of the store, compiled ahead. `windows.py` and `lookup.py` say what they do; tests hold twins.
-
-A row of `meta` describes one slot (see the column numbers); all windows live as segments in two slabs, of the
-capacities of `capacities.py`. Free segments of one capacity are chained through the time slab.
-"""
+"""Hot loops that write to windows, compiled ahead. `windows.py` says what they do; tests hold twins."""
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit, types
 
+from sentinel.store._block_kernels import block_of, drop_all, expire, insert
 from sentinel.store._box_kernels import outranks
-from sentinel.store.capacities import CAPACITIES, SLACK_SHIFT
+from sentinel.store._layout import (
+    BASE,
+    BITS,
+    BLOCKS,
+    COLUMNS,
+    COUNT,
+    DUPLICATE,
+    FIRST,
+    KEEP,
+    LAST,
+    META,
+    OUT_OF_ORDER,
+    OUTCOMES,
+    PACKED,
+    SERIAL,
+    SERIES_LIMIT,
+    SOURCES,
+    STALE,
+    STORED,
+    TIMES,
+    TOO_LATE,
+    VALUES,
+    WINDOWS,
+    upper,
+)
+from sentinel.store._prefetch import prefetch
+from sentinel.store._room_kernels import make_room, reachable, tidy
+from sentinel.store._segment_kernels import CAPACITY, give
+from sentinel.store.capacities import CHUNK_SHIFT
 
-_CAPACITIES = np.array(CAPACITIES, np.int64)
-
-BASE, CAPACITY, FIRST, COUNT, KEEP, LAST, SOURCES, SERIAL = range(8)
-COLUMNS = 8
-
-STORED, DUPLICATE, OUT_OF_ORDER, TOO_LATE, SERIES_LIMIT = range(5)
-OUTCOMES = 5
-
-STALE = np.uint64(0x7FF0000000000002)
-
-TIMES, VALUES, BITS = types.int64[::1], types.float64[::1], types.uint64[::1]
-
-
-@njit("int64(int64[::1], int64, int64, int64)", cache=True, nogil=True)
-def upper(times, first, last, at):  # type: ignore[no-untyped-def]
-    """Position of the first time > at in times[first:last]."""
-    while first < last and last - first > 4:
-        middle = (first + last) >> 1
-        if times[middle] > at:
-            last = middle
-        else:
-            first = middle + 1
-    while first < last and times[first] <= at:
-        first += 1
-    return first
-
-
-@njit("int64(int64[::1], int64[::1], int64)", cache=True, nogil=True)
-def _take_segment(times, free, size_class):  # type: ignore[no-untyped-def]
-    """Base of a segment of a capacity, or -1: the slab is full. `free[-1]` is the end in use."""
-    head = free[size_class]
-    if head >= 0:
-        free[size_class] = times[head]
-        return head
-    base = free[free.shape[0] - 1]
-    if base + _CAPACITIES[size_class] > times.shape[0]:
-        return np.int64(-1)
-    free[free.shape[0] - 1] = base + _CAPACITIES[size_class]
-    return base
-
-
-@njit("boolean(int64[::1], float64[::1], int64[:, ::1], int64[::1], int64, int64)", cache=True, nogil=True)
-def _make_room(times, values, meta, free, slot, horizon):  # type: ignore[no-untyped-def]
-    """Room for one more sample at the end of a full segment; False when the slab must grow first."""
-    base, capacity = meta[slot, BASE], meta[slot, CAPACITY]
-    first, count = meta[slot, FIRST], meta[slot, COUNT]
-    if count > 0:  # forget what no evaluation at or after the horizon can reach, but the newest of it
-        begin = base + first
-        old = upper(times, begin, begin + count, horizon - max(meta[slot, KEEP], 0)) - begin - 1
-        if old > 0:
-            first += old
-            count -= old
-    if capacity > 0 and count <= capacity - max(capacity >> SLACK_SHIFT, 1):
-        for i in range(count):
-            times[base + i] = times[base + first + i]
-            values[base + i] = values[base + first + i]
-        meta[slot, FIRST], meta[slot, COUNT] = 0, count
-        return True
-    size_class = 0
-    while _CAPACITIES[size_class] <= capacity:
-        size_class += 1
-    target = _take_segment(times, free, size_class)
-    if target < 0:
-        return False
-    for i in range(count):
-        times[target + i] = times[base + first + i]
-        values[target + i] = values[base + first + i]
-    if capacity > 0:
-        times[base] = free[size_class - 1]
-        free[size_class - 1] = base
-    meta[slot, BASE], meta[slot, CAPACITY] = target, _CAPACITIES[size_class]
-    meta[slot, FIRST], meta[slot, COUNT] = 0, count
-    return True
+__all__ = [
+    "BASE",
+    "COLUMNS",
+    "COUNT",
+    "DUPLICATE",
+    "FIRST",
+    "KEEP",
+    "LAST",
+    "OUTCOMES",
+    "OUT_OF_ORDER",
+    "PACKED",
+    "SERIAL",
+    "SERIES_LIMIT",
+    "SOURCES",
+    "STORED",
+    "TOO_LATE",
+    "append",
+    "keep",
+    "release",
+]
+_AHEAD, _LINE = 8, 8
+_BATCH = types.Tuple((TIMES, TIMES, VALUES, BITS))
 
 
 @njit(
-    "int64(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64, int64, float64, uint64, int64)",
+    types.int64(WINDOWS, BLOCKS, types.int64, types.int64, types.float64, types.uint64, types.int64),
     cache=True,
     nogil=True,
 )
-def _insert_late(times, values, bits, meta, slot, at, value, value_bits, horizon):  # type: ignore[no-untyped-def]
+def _insert_late(windows, blocks, slot, at, value, value_bits, horizon):  # type: ignore[no-untyped-def]
     """Put a sample that is not the newest in its place. The segment has room. Returns an outcome."""
+    times, values, bits, meta, _, _ = windows
     begin = meta[slot, BASE] + meta[slot, FIRST]
+    block = block_of(blocks, meta, slot, at)
+    if block:
+        return insert(windows, blocks, slot, block, at, value, value_bits, horizon)
     end = begin + meta[slot, COUNT]
     place = upper(times, begin, end, at)
     if place < end and times[place] <= horizon - meta[slot, KEEP]:
@@ -112,13 +89,14 @@ def _insert_late(times, values, bits, meta, slot, at, value, value_bits, horizon
 
 
 @njit(
-    "int64(float64[::1], int64[::1], uint64[::1], int64[:, ::1], int64, int64, float64, uint64)",
+    types.int64(TIMES, VALUES, BITS, META, types.int64, types.int64, types.float64, types.uint64),
     cache=True,
     nogil=True,
 )
-def _replace_newest(values, times, bits, meta, slot, at, value, value_bits):  # type: ignore[no-untyped-def]
+def _replace_newest(times, values, bits, meta, slot, at, value, value_bits):  # type: ignore[no-untyped-def]
     """Nobody asks for this series: only its newest sample stays. Returns an outcome."""
     place = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - 1
+    meta[slot, PACKED] |= value_bits == STALE
     if at > meta[slot, LAST]:
         times[place], values[place], meta[slot, LAST] = at, value, at
         return STORED
@@ -129,138 +107,99 @@ def _replace_newest(values, times, bits, meta, slot, at, value, value_bits):  # 
     return DUPLICATE
 
 
-_WINDOWS = types.Tuple((TIMES, VALUES, BITS, types.int64[:, ::1], TIMES))
-_BATCH = types.Tuple((TIMES, TIMES, VALUES, BITS))
+@njit(inline="always")
+def _look_ahead(times, values, meta, chunks, slots, row):  # type: ignore[no-untyped-def]
+    """Bring near what the rows to come will touch, so that many of them wait for memory at once."""
+    prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
+    slot = slots[row + _AHEAD]
+    base = meta[slot, BASE]
+    place = base + meta[slot, FIRST] + meta[slot, COUNT]
+    prefetch(times, place)
+    prefetch(values, place)
+    if place == base + chunks[base >> CHUNK_SHIFT, CAPACITY]:  # its samples are moved
+        while place > base + _LINE:
+            place -= _LINE
+            prefetch(times, place)
+            prefetch(values, place)
 
 
 @njit(
-    types.int64(_WINDOWS, _BATCH, types.int64, types.int64, types.int64, types.uint8[::1]),
+    types.int64(WINDOWS, BLOCKS, _BATCH, types.int64, types.int64, types.int64, types.uint8[::1], TIMES),
     cache=True,
     nogil=True,
 )
-def append(windows, batch, source, horizon, start, outcome):  # type: ignore[no-untyped-def]
-    """Append rows `start..` to their slots. Returns the row at which the slab must grow, or the row count.
+def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # type: ignore[no-untyped-def]
+    """Append rows `start..` to their slots. Returns the row at which the slabs must grow, or the row count.
 
-    `windows` is (times, values, value bits, meta, free), `batch` (slots, times, values, value bits).
-    `outcome` gets one code per row; rows with slot -1 are passed over.
+    `batch` is (slots, times, values, value bits). `outcome` gets one code per row; rows with slot -1 are
+    passed over. `refed[0]` is set if a series that has samples was not fed by this source before.
     """
-    times, values, bits, meta, free = windows
+    times, values, bits, meta, chunks, _ = windows
     slots, sample_times, sample_values, sample_bits = batch
-    for row in range(start, slots.shape[0]):
+    rows = slots.shape[0]
+    for row in range(start, rows):
+        if row + 2 * _AHEAD < rows:
+            _look_ahead(times, values, meta, chunks, slots, row)
         slot = slots[row]
         if slot < 0:
             continue
         at = sample_times[row]
-        meta[slot, SOURCES] |= source
         count = meta[slot, COUNT]
+        if meta[slot, SOURCES] & source != source:
+            meta[slot, SOURCES] |= source
+            refed[0] |= count > 0
         newest = count == 0 or at > meta[slot, LAST]
         if meta[slot, KEEP] < 0 and count > 0:
             outcome[row] = _replace_newest(
-                values, times, bits, meta, slot, at, sample_values[row], sample_bits[row]
+                times, values, bits, meta, slot, at, sample_values[row], sample_bits[row]
             )
             continue
-        if meta[slot, FIRST] + count >= meta[slot, CAPACITY]:
-            if not _make_room(times, values, meta, free, slot, horizon):
+        capacity = chunks[meta[slot, BASE] >> CHUNK_SHIFT, CAPACITY]
+        if meta[slot, FIRST] + count >= capacity:
+            tidied = tidy(times, values, bits, meta, slot, capacity, horizon)
+            if not (tidied or make_room(windows, blocks, slot, horizon)):
                 return row
-            count = meta[slot, COUNT]
+        meta[slot, PACKED] |= sample_bits[row] == STALE
         if newest:
-            place = meta[slot, BASE] + meta[slot, FIRST] + count
-            times[place], values[place] = at, sample_values[row]
-            meta[slot, LAST] = at
-            meta[slot, COUNT] = count + 1
+            place = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT]
+            times[place], values[place], meta[slot, LAST] = at, sample_values[row], at
+            meta[slot, COUNT] += 1
             outcome[row] = STORED
         else:
-            outcome[row] = _insert_late(
-                times, values, bits, meta, slot, at, sample_values[row], sample_bits[row], horizon
-            )
-    return slots.shape[0]
+            sample = (at, sample_values[row], sample_bits[row])
+            outcome[row] = _insert_late(windows, blocks, slot, *sample, horizon)
+    return rows
 
 
-@njit(
-    "void(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64[::1], int64, int64,"
-    " boolean[::1], float64[::1], int64[::1])",
-    cache=True,
-    nogil=True,
-)
-def latest(times, values, bits, meta, slots, at, after, present, out, out_times):  # type: ignore[no-untyped-def]
-    """The newest sample in (after, at] of each slot; a staleness marker is no sample."""
+@njit(types.void(WINDOWS, BLOCKS, TIMES), cache=True, nogil=True)
+def release(windows, blocks, slots):  # type: ignore[no-untyped-def]
+    """Give what these slots hold back."""
+    times, _, _, meta, chunks, heads = windows
     for row in range(slots.shape[0]):
         slot = slots[row]
-        begin = meta[slot, BASE] + meta[slot, FIRST]
-        place = begin + meta[slot, COUNT] - 1
-        if place >= begin and times[place] > at:
-            place = upper(times, begin, place, at) - 1
-        if place >= begin and times[place] > after and bits[place] != STALE:
-            present[row] = True
-            out[row] = values[place]
-            out_times[row] = times[place]
-
-
-@njit(
-    "void(int64[::1], int64[:, ::1], int64[::1], int64, int64, int64[::1], int64[::1])",
-    cache=True,
-    nogil=True,
-)
-def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
-    """Slab positions [first, last) of the samples in (after, to] of each slot."""
-    for row in range(slots.shape[0]):
-        slot = slots[row]
-        begin = meta[slot, BASE] + meta[slot, FIRST]
-        end = begin + meta[slot, COUNT]
-        first[row] = upper(times, begin, end, after)
-        last[row] = end if end > begin and times[end - 1] <= to else upper(times, first[row], end, to)
-
-
-@njit(
-    types.Tuple((types.int64, types.int64, types.int64))(
-        TIMES, BITS, types.int64[:, ::1], TIMES, types.int64, types.int64, TIMES, TIMES
-    ),
-    cache=True,
-    nogil=True,
-)
-def survey(times, bits, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
-    """As `spans`; returns how many samples there are, the fewest of a slot, and whether any is a marker."""
-    spans(times, meta, slots, after, to, first, last)
-    total, least, marked = np.int64(0), np.int64(1) << 62, np.int64(0)
-    for row in range(slots.shape[0]):
-        count = last[row] - first[row]
-        total += count
-        least = min(least, count)
-        if marked == 0:
-            for at in range(first[row], last[row]):
-                if bits[at] == STALE:
-                    marked = np.int64(1)
-                    break
-    return total, least, marked
-
-
-@njit(types.int64(TIMES, VALUES, types.int64[:, ::1], TIMES, VALUES), cache=True, nogil=True)
-def pack(times, values, meta, new_times, new_values):  # type: ignore[no-untyped-def]
-    """Move all segments to the front of other slabs; returns where they end."""
-    end = np.int64(0)
-    for slot in range(meta.shape[0]):
-        if meta[slot, CAPACITY] == 0:
-            continue
-        begin = meta[slot, BASE] + meta[slot, FIRST]
-        for i in range(meta[slot, COUNT]):
-            new_times[end + i] = times[begin + i]
-            new_values[end + i] = values[begin + i]
-        meta[slot, BASE], meta[slot, FIRST] = end, 0
-        end += meta[slot, CAPACITY]
-    return end
-
-
-@njit("void(int64[::1], int64[:, ::1], int64[::1], int64[::1])", cache=True, nogil=True)
-def release(times, meta, free, slots):  # type: ignore[no-untyped-def]
-    """Give the segments of these slots back."""
-    for row in range(slots.shape[0]):
-        slot = slots[row]
-        capacity = meta[slot, CAPACITY]
-        if capacity > 0:
-            size_class = 0
-            while _CAPACITIES[size_class] < capacity:
-                size_class += 1
-            times[meta[slot, BASE]] = free[size_class]
-            free[size_class] = meta[slot, BASE]
+        drop_all(blocks, meta, slot)
+        if meta[slot, BASE]:
+            give(times, chunks, heads, meta[slot, BASE])
         for column in range(COLUMNS):
             meta[slot, column] = 0
+
+
+@njit(types.void(WINDOWS, BLOCKS, TIMES, TIMES, TIMES), cache=True, nogil=True)
+def keep(windows, blocks, slots, keep_ms, horizons):  # type: ignore[no-untyped-def]
+    """What is kept from now on. Where it is more, what was forgotten until now is not seen again."""
+    times, _, _, meta, _, _ = windows
+    for row in range(slots.shape[0]):
+        slot, before, after = slots[row], meta[slots[row], KEEP], keep_ms[row]
+        if after > before and meta[slot, COUNT] > 0:
+            first = meta[slot, FIRST] + meta[slot, COUNT] - 1
+            if before >= 0:
+                first = reachable(times, meta, slot, horizons[row])
+            if first > meta[slot, FIRST] or before < 0:
+                drop_all(blocks, meta, slot)
+            elif meta[slot, PACKED] >> 1:
+                expire(windows, blocks, slot, horizons[row] - before)
+            meta[slot, COUNT] -= first - meta[slot, FIRST]
+            meta[slot, FIRST] = first
+        elif after < 0:
+            drop_all(blocks, meta, slot)
+        meta[slot, KEEP] = after

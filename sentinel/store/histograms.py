@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sentinel.model import Bools, Floats, Int64s
 from sentinel.model.histogram import BOX_BITS, Histogram, boxed
+
+if TYPE_CHECKING:
+    from sentinel.store.windows import Windows
 
 _NUMBER = np.uint64(0xFFFF_FFFF)
 
@@ -48,11 +51,12 @@ class Histograms:
             found.append(histogram)
         return found
 
-    def settle(self, held: Floats, box: Floats) -> None:
+    def settle(self, windows: Windows, slot: int, at_ms: int, box: Floats) -> None:
         """Of two histograms for one time the same one is held in the end, whichever came first."""
+        held = windows.at(slot, at_ms)
         found = self.unbox(np.concatenate([held, box])) if len(held) and boxed(held)[0] else []
         if found and _rank(found[1]) > _rank(found[0]):
-            held[:] = box
+            windows.replace(slot, at_ms, float(box[0]))
 
     @property
     def wants_sweep(self) -> bool:

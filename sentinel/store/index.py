@@ -1,21 +1,31 @@
 """Which series exist, and which of them a selector means.
 
-A `Selection` is resolved once and then follows new and vanished series by itself, so evaluating a rule never
-searches. Its order is that of fingerprints: slot numbers must not leak into results.
+A series is a label set of a pool that has a slot. A `Selection` is resolved once and then follows new and
+vanished series by itself, so evaluating a rule never searches. Its order is that of fingerprints: slot
+numbers must not leak into results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 import numpy as np
 
-from sentinel.model import Bools, Int64s, Labels, Matcher, UInt8s, UInt64s
-from sentinel.store.label_columns import LabelColumns
+from sentinel.model import Bools, Int32s, Int64s, Labels, Matcher, UInt64s
+from sentinel.store.label_pool import LabelPool
+from sentinel.store.label_rows import LabelRows
+from sentinel.store.pairs import Pairs
+from sentinel.store.waiting import Waiting, Wanted
 
-UNASKED = -1
+UNASKED: Final = -1
 """How far back a series is read that nobody reads: only its newest sample stays."""
+_SPARE: Final = 1 << 16
+"""Label sets and pairs that may be left over before the pool is begun anew."""
+_MOST_RECENT: Final = 1 << 16
+_MOST_WAITING: Final = 4
+"""Groups of selections that wait for new series; with more they become one."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -30,46 +40,54 @@ class Selection:
 
     def __init__(self, matchers: tuple[Matcher, ...], index: SeriesIndex) -> None:
         self.matchers = matchers
+        self.wanted = Wanted(matchers, index.pool.pairs)
         self.version = 0
         self.keep_ms = UNASKED
         """How far back somebody reads its series."""
-        self.name = selected_name(matchers)
         self._index = index
         self._sorted: Int64s = np.empty(0, np.int64)
-        self._new: list[int] = []
+        self._new: list[Int64s] = []
         """Slots that are not sorted in yet."""
-        self.checks = tuple(m for m in matchers if not self.name or m != Matcher("__name__", "=", self.name))
-        """What is to be asked of a series that has the right name."""
+        self._unseen: list[Int64s] = []
+        self._fed_by = (-1, 0)
+
+    def fed_by(self, sources: Int64s, version: int) -> int:
+        """The sources that feed its series, as bits; `sources` are those by slot, as of `version`.
+
+        While the version is the same, only series that are new are looked at.
+        """
+        self._index.resolve()
+        if self._fed_by[0] != version:
+            self._fed_by, self._unseen = (version, 0), [self.slots()]
+        if self._unseen:
+            mask = self._fed_by[1]
+            for slots in self._unseen:
+                mask |= int(np.bitwise_or.reduce(sources[slots]))
+            self._fed_by, self._unseen = (version, mask), []
+        return self._fed_by[1]
 
     def slots(self) -> Int64s:
         """Slots ordered by (fingerprint, labels); not to be written to."""
+        self._index.resolve()
         if self._new:
-            members = np.concatenate([self._sorted, np.array(self._new, np.int64)])
+            members = np.concatenate([self._sorted, *self._new])
             self._new = []
             fingerprints = self._index.fingerprints(members)
-            order = np.argsort(fingerprints)
+            order = np.argsort(fingerprints, kind="stable")  # most of it is in order already
             ordered = fingerprints[order]
             self._sorted = members[order]
-            if (ordered[1:] == ordered[:-1]).any():
-                labels = self._index.labels
-                pairs = zip(ordered.tolist(), self._sorted.tolist(), strict=True)
-                by_labels = sorted(pairs, key=lambda pair: (pair[0], labels[pair[1]].pairs))
-                self._sorted = np.array([slot for _, slot in by_labels], np.int64)
+            tied = np.flatnonzero(ordered[1:] == ordered[:-1])
+            for run in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1) if len(tied) else ():
+                place = slice(int(run[0]), int(run[-1]) + 2)
+                self._sorted[place] = sorted(self._sorted[place].tolist(), key=self._index.labels)
         return self._sorted
 
-    def offer(self, slot: int, labels: Labels) -> bool:
-        """A series of the right name; whether it is meant."""
-        for matcher in self.checks:
-            if not matcher.matches(labels.get(matcher.name)):
-                return False
-        self._new.append(slot)
-        self.version += 1
-        return True
-
-    def begin(self, slots: Int64s) -> None:
-        """The series that are meant already."""
-        self._new += slots.tolist()
-        self.version += 1
+    def take(self, slots: Int64s) -> None:
+        """More series are meant."""
+        if len(slots):
+            self._new.append(slots)
+            self._unseen.append(slots)
+            self.version += 1
 
     def withdraw(self, gone: Bools) -> None:
         """By slot, which series are gone."""
@@ -77,136 +95,158 @@ class Selection:
         kept = ~gone[slots]
         if not kept.all():
             self._sorted = slots[kept]
+            self._fed_by = (-1, 0)
             self.version += 1
-
-
-_NOBODY = Labels()
-_Pair = tuple[str, str, str]
-"""Metric name, label, value; the label is "" where only the name counts."""
 
 
 class SeriesIndex:
     """Label sets and their slots. Slots are used again; `serial` numbers are not."""
 
     def __init__(self) -> None:
-        self.labels: list[Labels] = []
-        """By slot; a freed slot holds an empty label set."""
-        self._slot_of: dict[Labels, int] = {}
-        self._free: list[int] = []
-        self._slots_of_name: dict[str, Int64s] = {}
-        """Of names whose series have not changed since somebody asked."""
-        self._columns = LabelColumns(self.labels)
-        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
-        """Each pair once: series have most of theirs in common."""
-        self._removed = 0
+        self.pool = LabelPool(Pairs())
+        """Replaced, with its pairs, by `tidy`."""
+        self.set_of_slot: Int32s = np.full(256, -1, np.int32)
+        """By slot the id of its label set, -1: free."""
+        self.slot_of_set: Int32s = np.full(256, -1, np.int32)
+        """By id, -1: no such series."""
+        self._used = 0
+        """No slot from here on has been used yet."""
+        self._free: Int64s = np.empty(0, np.int64)
+        self._recent: dict[Labels, int] = {}
+        self._kept_pairs = 0
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
-        self._waiting: dict[_Pair, list[Selection]] = {}
-        """Selections by the one thing that a new series must have to be meant."""
-        self._fingerprints: UInt64s = np.zeros(256, np.uint64)
-        self._fingerprinted: Bools = np.zeros(256, np.bool_)
+        self._unresolved: list[Selection] = []
+        self._waiting: list[Waiting[Selection]] = []
 
     def __len__(self) -> int:
-        return len(self._slot_of)
+        return self._used - len(self._free)
 
-    def find(self, labels: Labels) -> int:
-        """The slot of a series, or -1."""
-        return self._slot_of.get(labels, -1)
+    def labels(self, slot: int) -> Labels:
+        """Of a slot that is in use; made anew each time."""
+        return self.pool[int(self.set_of_slot[slot])]
 
-    def live(self) -> list[int]:
-        return list(self._slot_of.values())
+    def live(self) -> Int64s:
+        """The slots in use."""
+        return np.flatnonzero(self.set_of_slot >= 0)
 
-    def add(self, labels: Labels) -> tuple[int, int]:
-        """(slot, how far back somebody reads it) of a series not known yet."""
-        labels.share(self._pairs)
-        if self._free:
-            slot = self._free.pop()
-            self.labels[slot] = labels
-            self._fingerprinted[slot] = False
-        else:
-            slot = len(self.labels)
-            self.labels.append(labels)
-        self._slot_of[labels] = slot
-        name = labels.name
-        self._slots_of_name.pop(name, None)
-        self._columns.put(slot, labels)
-        keep_ms = UNASKED
-        for selection in self._waiting_for(name, labels):
-            if selection.offer(slot, labels) and selection.keep_ms > keep_ms:
-                keep_ms = selection.keep_ms
-        return slot, keep_ms
+    def find(self, series: Iterable[Labels]) -> Int64s:
+        """The slots of series, -1 where there is none."""
+        return self.slots(self.pool.find_all(series))
 
-    def _waiting_for(self, name: str, labels: Labels) -> Iterator[Selection]:
-        waiting = self._waiting
-        for wanted in {name: None, "": None}:  # a series without a name is asked about once
-            yield from waiting.get((wanted, "", ""), ())
-            for label, value in labels.pairs:
-                yield from waiting.get((wanted, label, value), ())
+    def ids(self, series: Iterable[Labels]) -> Int64s:
+        """The ids of label sets, new or not; quick for those that come again and again."""
+        series = list(series)
+        known = self._recent
+        new = [labels for labels in series if labels not in known]
+        if new:
+            if len(known) + len(new) > _MOST_RECENT:
+                known.clear()
+                new = series
+            known.update(zip(new, self.pool.intern_all(new).tolist(), strict=True))
+        return np.fromiter(map(known.__getitem__, series), np.int64, len(series))
 
     def fingerprints(self, slots: Int64s) -> UInt64s:
-        """Of series that are here; each computed once, many at a time."""
-        room = len(self._fingerprints)
-        if room < len(self.labels):
-            grown = np.zeros(2 * len(self.labels), np.uint64)
-            grown[:room] = self._fingerprints
-            self._fingerprinted = np.concatenate([self._fingerprinted, np.zeros(len(grown) - room, np.bool_)])
-            self._fingerprints = grown
-        new = slots[~self._fingerprinted[slots]]
-        if len(new):
-            self._fingerprints[new] = fingerprints([self.labels[slot] for slot in new.tolist()])
-            self._fingerprinted[new] = True
-        found: UInt64s = self._fingerprints[slots]
+        return self.pool.fingerprints(self._ids_at(slots))
+
+    def rows(self, slots: Int64s) -> LabelRows:
+        """The label sets of these slots, apart from the pool."""
+        return LabelRows.of(self.pool, self._ids_at(slots))
+
+    def slots(self, ids: Int64s) -> Int64s:
+        """The slot of each label set, -1: no such series (or no such set, id -1)."""
+        from sentinel.store import _lookup_kernels as kernels  # who only plans queries needs no numba
+
+        self.slot_of_set = _grown(self.slot_of_set, len(self.pool))
+        found = np.empty(len(ids), np.int64)
+        kernels.follow(self.slot_of_set, ids, found)
         return found
 
-    def remove(self, slots: Iterable[int]) -> None:
-        gone = np.zeros(len(self.labels), np.bool_)
-        removed = sorted(set(slots), reverse=True)
-        gone[removed] = True
-        for selection in self._selections.values():
+    def add(self, ids: Int64s) -> tuple[Int64s, Int64s]:
+        """Makes series of those of these sets that are none: (slots, how far back somebody reads each)."""
+        from sentinel.store import _lookup_kernels as kernels  # who only plans queries needs no numba
+
+        self.slot_of_set = _grown(self.slot_of_set, len(self.pool))
+        self.set_of_slot = _grown(self.set_of_slot, self._used + len(ids))
+        slots = np.empty(len(ids), np.int64)
+        count = kernels.settle(self.slot_of_set, self.set_of_slot, ids, self._free, self._used, slots)
+        slots = slots[:count]
+        again = min(count, len(self._free))
+        self._free = self._free[: len(self._free) - again]
+        self._used += count - again
+        keep_ms = np.full(count, UNASKED, np.int64)
+        if count:
+            for selection, rows in self._meant(self._ids_at(slots)):
+                selection.take(slots[rows])
+                keep_ms[rows] = np.maximum(keep_ms[rows], selection.keep_ms)
+        return slots, keep_ms
+
+    def remove(self, slots: Int64s) -> None:
+        """Each slot once."""
+        ids = self._ids_at(slots)
+        gone: Bools = np.zeros(self._used, np.bool_)
+        gone[slots] = True
+        for selection in {selection for selection, _ in self._meant(ids)}:
             selection.withdraw(gone)
-        for slot in removed:
-            labels = self.labels[slot]
-            del self._slot_of[labels]
-            self._slots_of_name.pop(labels.name, None)
-            self.labels[slot] = _NOBODY
-            self._columns.put(slot, _NOBODY)
-            self._free.append(slot)
-        self._removed += len(removed)
-        if self._removed > len(self) + 1024:
-            self._removed = 0
-            self._pairs = {pair: pair for labels in self._slot_of for pair in labels.pairs}
+        self.set_of_slot[slots], self.slot_of_set[ids] = -1, -1
+        self._free = np.concatenate([self._free, slots])
+
+    def tidy(self) -> Int64s | None:
+        """Begins the pool anew if most of it is of no use: new ids by the old ones (-1: gone), or None."""
+        most = 2 * (len(self) + _SPARE)
+        if len(self.pool) <= most and len(self.pool.pairs) <= 2 * (self._kept_pairs + len(self) + _SPARE):
+            return None
+        self.resolve()
+        slots, old = self.live(), self.pool
+        ids = self._ids_at(slots)
+        self.pool = LabelPool(Pairs())
+        new_ids = LabelRows.of(old, ids).into(self.pool)
+        self._kept_pairs = len(self.pool.pairs)
+        renamed = np.full(len(old), -1, np.int64)
+        renamed[ids] = new_ids
+        self.set_of_slot[slots] = new_ids
+        self.slot_of_set = np.full(len(self.pool), -1, np.int32)
+        self.slot_of_set[new_ids] = slots
+        self._recent = {}
+        for selection in self._selections.values():
+            selection.wanted = Wanted(selection.matchers, self.pool.pairs)
+        self._wait()
+        return renamed
 
     def selection(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The (shared) selection of these matchers."""
         known = self._selections.get(matchers)
         if known is None:
             known = self._selections[matchers] = Selection(matchers, self)
-            self._wait(known)
-            known.begin(self._columns.matching(known.checks, self._named(known.name)))
+            self._unresolved.append(known)
         return known
+
+    def resolve(self) -> None:
+        """Finds the series of all selections made since: many in one pass."""
+        new, self._unresolved = self._unresolved, []
+        if new:
+            self._waiting.append(Waiting(new))
+            slots = self.live()
+            for selection, rows in self._waiting[-1].meant(self.pool, self._ids_at(slots)):
+                selection.take(slots[rows])
+            if len(self._waiting) > _MOST_WAITING:
+                self._wait()
 
     def keep_only(self, wanted: set[tuple[Matcher, ...]]) -> None:
         """Forget selections that nobody asks for any more (after a reload)."""
+        self.resolve()
         self._selections = {m: s for m, s in self._selections.items() if m in wanted}
-        self._waiting, self._slots_of_name = {}, {}
-        for selection in self._selections.values():
-            self._wait(selection)
+        self._wait()
 
-    def _wait(self, selection: Selection) -> None:
-        """Where few others wait: of a thousand rules over one metric a new series asks only some."""
-        pairs = [(m.name, m.value) for m in selection.checks if m.op == "=" and m.value]
-        places: list[_Pair] = [(selection.name, *pair) for pair in pairs] or [(selection.name, "", "")]
-        place = min(places, key=lambda place: len(self._waiting.get(place, ())))
-        self._waiting.setdefault(place, []).append(selection)
+    def _ids_at(self, slots: Int64s) -> Int64s:
+        return self.set_of_slot[slots].astype(np.int64)
 
-    def _named(self, name: str) -> Int64s:
-        """The slots of a metric name; of "" all."""
-        if not name:
-            return np.array(self.live(), np.int64)
-        found = self._slots_of_name.get(name)
-        if found is None:
-            found = self._columns.matching([Matcher("__name__", "=", name)], np.arange(len(self.labels)))
-            self._slots_of_name[name] = found
-        return found
+    def _wait(self) -> None:
+        self._waiting = [Waiting(list(self._selections.values()))]
+
+    def _meant(self, ids: Int64s) -> Iterator[tuple[Selection, Int64s]]:
+        """(a selection, the places in `ids` of label sets that it means)."""
+        for waiting in self._waiting:
+            yield from waiting.meant(self.pool, ids)
 
 
 def selected_name(matchers: tuple[Matcher, ...]) -> str:
@@ -217,23 +257,9 @@ def selected_name(matchers: tuple[Matcher, ...]) -> str:
     return ""
 
 
-def fingerprints(series: Sequence[Labels]) -> UInt64s:
-    """`Labels.fingerprint` of many label sets."""
-    from sentinel.store import (
-        _lookup_kernels as kernels,  # planning a query imports this module, and no numba
-    )
-
-    text, ends = spelled(series)
-    out = np.empty(len(ends), np.uint64)
-    kernels.fingerprints(text, ends, out)
-    return out
-
-
-def spelled(series: Iterable[Labels]) -> tuple[UInt8s, Int64s]:
-    """Label sets as kernels read them: `name 0xFF value 0xFF` of each pair, and where each set ends."""
-    texts = [
-        b"".join([b"%b\xff%b\xff" % (name.encode(), value.encode()) for name, value in labels.pairs])
-        for labels in series
-    ]
-    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-    return np.frombuffer(bytearray().join(texts), np.uint8), ends
+def _grown(column: Int32s, size: int) -> Int32s:
+    if size <= len(column):
+        return column
+    grown = np.full(size + size // 4, -1, np.int32)
+    grown[: len(column)] = column
+    return grown

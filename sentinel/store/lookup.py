@@ -1,31 +1,31 @@
-"""From raw label bytes to a slot, or to the certainty that there is none.
+"""From raw label bytes to label sets: a table of the spellings seen, and a reader of those that are new.
 
 The same labels in another order (or spacing) hash differently; each spelling is one entry of a `HashTable`
-that leads to the same slot: a bounded cache in front of the index. Digests are the same for all spellings:
-by them `KnownSets` can tell that a label set is new without making it. Both are seeded per process, so
-nothing here is kept over a restart.
+that leads to the same set. Hashes are seeded per process, so nothing here is kept over a restart.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+import functools
 from typing import Final
 
 import numpy as np
 
-from sentinel.model import Bools, Int64s, Labels, SampleBatch, UInt64s
-from sentinel.store import _digest_kernels as kernel
+from sentinel.model import Int64s, Labels, SampleBatch, UInt8s, UInt64s
+from sentinel.store import _key_kernels as keys
 from sentinel.store import _lookup_kernels as kernels
-from sentinel.store.index import SeriesIndex, spelled
+from sentinel.store.label_pool import LabelPool
+from sentinel.store.pairs import spelled
 
-SEED: Final = np.frombuffer(os.urandom(8), np.uint64)[0]
-"""Nobody outside can prepare label sets with the same digest."""
-_AT_ONCE: Final = 1 << 14
+_LEAST: Final = 1 << 10
+_MOST_TARGET: Final = 64
+"""With more labels of their targets, keys are in doubt."""
+_LEAST_PAIR: Final = 4
+"""Bytes of a pair as it is spelled."""
 
 
 class HashTable:
-    """Open addressing, at most half full."""
+    """From hashes of spellings to ids of label sets, in open addressing, at most three quarters full."""
 
     def __init__(self) -> None:
         self.clear()
@@ -33,88 +33,74 @@ class HashTable:
     def __len__(self) -> int:
         return self._used
 
-    def clear(self, size: int = 1 << 10) -> None:
+    @property
+    def nbytes(self) -> int:
+        return self._table.nbytes
+
+    def clear(self) -> None:
         self._used = 0
-        self._keys = np.zeros((size, 2), np.uint64)
-        self._slots = np.full(size, -1, np.int64)
+        self._table: UInt64s = np.zeros((_LEAST, 2), np.uint64)
 
     def find(self, hashes: UInt64s) -> Int64s:
-        """Slots of `hashes` (n x 2), -1 where unknown."""
-        slots = np.empty(len(hashes), np.int64)
-        kernels.lookup(self._keys, self._slots, hashes, slots)
-        return slots
+        """What `hashes` (n x 2) stand for, -1 where unknown."""
+        ids = np.empty(len(hashes), np.int64)
+        kernels.lookup(self._table, hashes, ids)
+        return ids
 
-    def put(self, hashes: UInt64s, slots: Int64s, limit: int = 1 << 62) -> None:
-        """New entries; the caller has made sure that they are new and distinct.
+    def put(self, hashes: UInt64s, ids: Int64s, limit: int = 1 << 62) -> None:
+        """What these hashes stand for (id -1: nothing).
 
-        Beyond `limit` entries the table starts anew: for whom it is only a cache.
+        Beyond `limit` entries the table starts anew: it is only a cache.
         """
-        if self._used + len(slots) > limit:
+        if self._used + len(ids) > limit:
             self.clear()
-        if 2 * (self._used + len(slots)) > len(self._slots):
-            self._rebuild(self._slots >= 0, 2 * (self._used + len(slots)))
-        kernels.insert(self._keys, self._slots, np.ascontiguousarray(hashes), slots)
-        self._used += len(slots)
+        if 4 * (self._used + len(ids)) > 3 * len(self._table):
+            self._move(2 * (self._used + len(ids)), np.empty(0, np.int64))
+        self._used += kernels.insert(self._table, hashes, ids)
 
-    def forget(self, slots: Int64s) -> None:
-        """Drop every spelling of these slots."""
-        self._rebuild((self._slots >= 0) & ~np.isin(self._slots, slots), len(self._slots))
+    def rename(self, new_id: Int64s) -> None:
+        """Label sets have other ids: `new_id` by the old one, -1 for those that are gone."""
+        self._move(len(self._table), new_id)
 
-    def _rebuild(self, keep: Bools, room: int) -> None:
-        keys, slots = self._keys[keep], self._slots[keep]
-        self.clear(1 << max(10, int(room - 1).bit_length()))
-        kernels.insert(self._keys, self._slots, keys, slots)
-        self._used = len(slots)
+    def _move(self, size: int, new_id: Int64s) -> None:
+        table = np.zeros((max(size, _LEAST), 2), np.uint64)
+        self._used = kernels.move(self._table, table, new_id)
+        self._table = table
 
 
-class KnownSets:
-    """The digests of all label sets of an index; its owner keeps both in step.
-
-    To begin with, the index is taken in step by step: a million series at once would hold up the alerts.
-    """
-
-    def __init__(self, index: SeriesIndex) -> None:
-        self._table = HashTable()
-        self._index, self._left = index, index.live()
-
-    def add(self, series: Iterable[Labels], slots: Int64s) -> None:
-        self._table.put(_keyed(_digests(series)), slots)
-
-    def forget(self, slots: Int64s) -> None:
-        self._table.forget(slots)
-
-    def may_hold(self, batch: SampleBatch, rows: Int64s) -> Bools:
-        """False for the rows whose label sets are surely not here, however they are spelled."""
-        self._take_in()
-        if self._left:
-            return np.ones(len(rows), np.bool_)
-        names = np.array([_name_hash(name) for name, _ in batch.target], np.uint64)
-        keys = np.ascontiguousarray(batch.key[rows])
-        sure, found = np.empty(len(rows), np.bool_), np.empty(len(rows), np.uint64)
-        kernel.digest_keys(batch.buffer, keys, SEED, names, sure, found)
-        found += _digests([batch.target])[0]
-        return ~sure | (self._table.find(_keyed(found)) >= 0)
-
-    def _take_in(self) -> None:
-        """Slots that were used again meanwhile only make a few rows less certain; freed ones are left out."""
-        if self._left:
-            slots = [slot for slot in self._left[-_AT_ONCE:] if self._index.labels[slot].pairs]
-            del self._left[-_AT_ONCE:]
-            self.add([self._index.labels[slot] for slot in slots], np.array(slots, np.int64))
+def label_sets(batch: SampleBatch, rows: Int64s, pool: LabelPool, *, make: bool) -> Int64s:
+    """The ids of the label sets of these rows of a batch; -1: unknown, and not to be made."""
+    ids = np.full(len(rows), -1, np.int64)
+    text, ends, read = spelled_keys(batch, rows)
+    if len(read):
+        flat, row_ends = pool.pairs.number_spelled(text, ends, len(text) // _LEAST_PAIR, make=make)
+        ids[read] = pool.intern_rows(flat, row_ends) if make else pool.find_rows(flat, row_ends)
+    if len(read) < len(rows):
+        doubtful = np.delete(np.arange(len(rows)), read)
+        series = batch.labels_of(rows[doubtful])
+        ids[doubtful] = pool.intern_all(series) if make else pool.find_all(series)
+    return ids
 
 
-def _name_hash(name: str) -> int:
-    text = np.frombuffer(name.encode(), np.uint8)
-    return int(kernel.hash_plain(text, 0, len(text), SEED))
+def spelled_keys(batch: SampleBatch, rows: Int64s) -> tuple[UInt8s, Int64s, Int64s]:
+    """(label sets as `pairs.spelled` has them, set ends, their places in `rows`) of what is not in doubt."""
+    wanted = np.ascontiguousarray(batch.key[rows])
+    over, spans = _laid_over(batch.target)
+    if not len(rows) or len(spans) > _MOST_TARGET:
+        return np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64)
+    sizes = np.maximum(np.diff(wanted)[:, ::2], 0).sum(axis=1) + len(over) + keys.SPARE
+    text, scratch = np.empty(int(sizes.sum()), np.uint8), np.empty(int(sizes.max()), np.uint8)
+    set_ends, read = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    room = np.empty((keys.MOST_LABELS, 3), np.int64)
+    count = keys.spell_keys(batch.buffer, wanted, (over, spans), scratch, text, set_ends, read, room)
+    end = int(set_ends[count - 1]) if count else 0
+    return text[:end], set_ends[:count], read[:count]
 
 
-def _digests(series: Iterable[Labels]) -> UInt64s:
-    text, ends = spelled(series)
-    out = np.empty(len(ends), np.uint64)
-    kernel.digest_spelled(text, ends, SEED, out)
-    return out
-
-
-def _keyed(found: UInt64s) -> UInt64s:
-    """As a hash table takes them: its keys are pairs."""
-    return np.stack([found, np.zeros_like(found)], axis=1)
+@functools.lru_cache(maxsize=4096)
+def _laid_over(labels: Labels) -> tuple[UInt8s, Int64s]:
+    """(labels as they are spelled, the spans of each pair: start, end of the name, end)."""
+    sizes = [(len(name.encode()), len(value.encode())) for name, value in labels]
+    ends = np.cumsum([0, *(name + value + 2 for name, value in sizes)])
+    names = ends[:-1] + np.array([name for name, _ in sizes], np.int64)
+    return spelled([labels])[0], np.stack([ends[:-1], names, ends[1:]], axis=1)

@@ -11,10 +11,12 @@ import numpy as np
 from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
 from sentinel.model.histogram import Histogram, boxed
 from sentinel.store import _kernels as kernels
+from sentinel.store.deltas import ingest_deltas
 from sentinel.store.histograms import Histograms
 from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex
-from sentinel.store.lookup import HashTable, KnownSets
-from sentinel.store.windows import Windows
+from sentinel.store.label_rows import restored
+from sentinel.store.lookup import HashTable, label_sets
+from sentinel.store.windows import Survey, Windows
 
 DROP_REASONS = {
     kernels.DUPLICATE: "duplicate_timestamp",
@@ -26,7 +28,7 @@ EXPIRY_MS = 600_000
 """A series is forgotten when it has been silent for its window and this much longer."""
 SPELLINGS: Final = 8
 """How many ways of writing one label set are remembered, on average."""
-_AT_ONCE: Final = 4096
+_AT_ONCE: Final = 1 << 14
 
 
 class Store:
@@ -37,17 +39,15 @@ class Store:
         self.windows = Windows()
         self.histograms = Histograms()
         self.source_version = 0
-        """Changes when a source starts to feed a series that it did not feed before."""
+        """Changes when a source starts to feed a series that was there, and not fed by it, before."""
         self._version = 0
         self._version_of: dict[str, int] = {}
         self._retention_ms = retention_ms
         self._table = HashTable()
         self._asked: list[Selection] = []
-        self._serial = 0
+        self._serial = 1
         self._creator = np.zeros(256, np.int64)
         self._created: dict[int, int] = {}
-        self._known: KnownSets | None = None
-        """Made when the first source is at its limit: nobody else needs it."""
 
     # Reading
 
@@ -55,11 +55,11 @@ class Store:
         return self.index.selection(matchers)
 
     def labels(self, slot: int) -> Labels:
-        return self.index.labels[slot]
+        return self.index.labels(slot)
 
     def find(self, labels: Labels) -> int:
         """The slot of a series, or -1."""
-        return self.index.find(labels)
+        return int(self.index.find([labels])[0])
 
     @property
     def serial(self) -> Int64s:
@@ -93,11 +93,11 @@ class Store:
         return self.windows.latest(slots, at_ms, lookback_ms)
 
     def spans(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s]:
-        """Slab positions [first, last) of the samples in (from, to] of each slot."""
+        """Slab positions [first, last) of those samples in (from, to] of each slot that are not packed."""
         return self.windows.spans(slots, from_ms, to_ms)
 
-    def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s, int, int, bool]:
-        """`spans`, how many samples they hold, the fewest of a slot, whether any is a staleness marker."""
+    def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> Survey:
+        """Where the samples in (from, to] of each slot lie, and how many they are."""
         return self.windows.survey(slots, from_ms, to_ms)
 
     # Writing
@@ -112,11 +112,13 @@ class Store:
             selection = self.index.selection(demand.matchers)
             selection.keep_ms = max(selection.keep_ms, demand.keep_ms)
             self._asked.append(selection)
-        live = np.array(self.index.live(), np.int64)
+        live = self.index.live()
         least_ms = UNASKED if self._retention_ms is None else self._retention_ms
-        self.windows.meta[live, kernels.KEEP] = least_ms
-        for selection in sorted(self._asked, key=lambda each: each.keep_ms):
-            self.windows.meta[selection.slots(), kernels.KEEP] = max(selection.keep_ms, least_ms)
+        keep_ms = np.full(len(self.windows.meta), least_ms, np.int64)
+        for selection in self._asked:
+            slots = selection.slots()
+            keep_ms[slots] = np.maximum(keep_ms[slots], selection.keep_ms)
+        self.windows.keep(live, keep_ms[live])
 
     def ingest(
         self, batch: SampleBatch, source_mask: int, series_limit: int = 1 << 62
@@ -126,10 +128,15 @@ class Store:
         Row after row: a series new to the store is made while its source has fewer than `series_limit`. Which
         rows are refused depends on the label sets alone, not on how they are written or come in batches.
         """
-        slots = self._table.find(batch.series_hash)
+        slots = self.index.slots(self._table.find(batch.series_hash))
         missing = np.flatnonzero(slots < 0)
         for start in range(0, len(missing), _AT_ONCE):
-            self._resolve(batch, slots, missing[start : start + _AT_ONCE], source_mask, series_limit)
+            rows = missing[start : start + _AT_ONCE]
+            if start:  # some have become known a moment ago
+                slots[rows] = self.index.slots(self._table.find(batch.series_hash[rows]))
+            self._resolve(batch, slots, rows[slots[rows] < 0], source_mask, series_limit)
+        if batch.delta_from_ms is not None:
+            return slots, ingest_deltas(self, batch, slots, source_mask)
         value = batch.value
         if batch.histograms:
             self.sweep_histograms()
@@ -150,13 +157,11 @@ class Store:
         Whoever knows the metric names of all rows says them: what else has been computed stays valid.
         """
         self._changed(names)
-        fed = slots[slots >= 0]
-        if ((self.windows.meta[fed, kernels.SOURCES] & source_mask) != source_mask).any():
-            self.source_version += 1
         outcome = self.windows.append(slots, timestamp_ms, value, source_mask)
+        self.source_version += self.windows.refed()
         if len(self.histograms):
             for row in np.flatnonzero((outcome == kernels.DUPLICATE) & boxed(value)).tolist():
-                self.histograms.settle(self.windows.at(slots[row], timestamp_ms[row]), value[row : row + 1])
+                self.histograms.settle(self.windows, slots[row], timestamp_ms[row], value[row : row + 1])
         return np.bincount(outcome, minlength=kernels.OUTCOMES)
 
     def slot(self, labels: Labels) -> int:
@@ -164,30 +169,11 @@ class Store:
 
         It takes no place of a source's: what rules make is bounded by what they read.
         """
-        return self.slots([labels])[0]
+        return int(self.slots([labels])[0])
 
-    def slots(self, series: Iterable[Labels], source_mask: int = 0, series_limit: int = 1 << 62) -> list[int]:
-        """The slots of series, made where new; -1 where that would pass the limit of their source."""
-        found, new, created = [], [], self._created.get(source_mask, 0)
-        for labels in series:
-            slot = self.index.find(labels)
-            if slot < 0 and created < series_limit:
-                slot, keep_ms = self.index.add(labels)
-                created += 1
-                self._serial += 1
-                new.append((slot, keep_ms, self._serial))
-            found.append(slot)
-        self._created[source_mask] = created
-        if new:
-            slots, keep_ms_of, serials = np.ascontiguousarray(np.array(new, np.int64).T)
-            if slots.max() >= len(self._creator):
-                self._creator = np.resize(self._creator, 2 * int(slots.max()))
-            self._creator[slots] = source_mask
-            least_ms = UNASKED if self._retention_ms is None else self._retention_ms
-            self.windows.open(slots, np.maximum(keep_ms_of, least_ms), serials)
-            if self._known is not None:
-                self._known.add(map(self.labels, slots.tolist()), slots)
-        return found
+    def slots(self, series: Iterable[Labels], source_mask: int = 0) -> Int64s:
+        """The slots of series, made where new."""
+        return self._slots_of(self.index.ids(series), source_mask)
 
     def add(self, labels: Labels, timestamp_ms: Sequence[int], value: Sequence[float]) -> int:
         """A few samples of one series: for edges and tests."""
@@ -199,7 +185,8 @@ class Store:
     def end(self, series: Iterable[Labels], at_ms: int, names: Iterable[str] | None = None) -> None:
         """These series yield nothing after `at_ms` until a new sample comes (staleness markers)."""
         self._changed(names)
-        slots = np.array([slot for slot in map(self.find, sorted(series)) if slot >= 0], np.int64)
+        slots = self.index.find(series)
+        slots = np.unique(slots[slots >= 0])
         self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
 
     def sweep_histograms(self) -> None:
@@ -212,42 +199,37 @@ class Store:
 
         What `held` sources feed (bits) is not silent: they are away.
         """
-        live = np.array(self.index.live(), np.int64)
-        if not len(live):
-            return 0
+        live = self.index.live()
         meta = self.windows.meta[live]
         reach = np.maximum(meta[:, kernels.KEEP], 0) + EXPIRY_MS
-        masks, which = np.unique(meta[:, kernels.SOURCES], return_inverse=True)
-        now_ms = np.array([self.windows.horizon_of(mask) for mask in masks.tolist()], np.int64)[which]
+        now_ms = self.windows.horizons_of(meta[:, kernels.SOURCES])
         silent = (meta[:, kernels.LAST] < now_ms - reach) & ((meta[:, kernels.SOURCES] & held) == 0)
         gone = live[silent | (meta[:, kernels.COUNT] == 0)]
         if len(gone):
             self._version += 1
-            self._table.forget(gone)
-            if self._known is not None:
-                self._known.forget(gone)
-            for mask in self._creator[gone].tolist():
-                self._created[mask] -= 1
-            self.index.remove(gone.tolist())
+            for mask, count in zip(*np.unique(self._creator[gone], return_counts=True), strict=True):
+                self._created[int(mask)] -= int(count)
+            self.index.remove(gone)
             self.windows.close(gone)
+        renamed = self.index.tidy()
+        if renamed is not None:
+            self._table.rename(renamed)
         return len(gone)
 
     # State
 
     def snapshot(self) -> dict[str, Any]:
         """Everything, as plain values, histograms and arrays that nobody will write to again."""
-        slots = np.array(self.index.live(), np.int64)
-        count, timestamp_ms, value = self.windows.export(slots)
+        slots = self.index.live()
+        held = self.windows.dump(slots)
         meta = self.windows.meta[slots]
         return {
-            "labels": [self.index.labels[slot] for slot in slots.tolist()],
+            "labels": self.index.rows(slots).dump(),
             "creator": self._creator[slots],
             "sources": meta[:, kernels.SOURCES].copy(),
             "last": meta[:, kernels.LAST].copy(),
-            "count": count,
-            "timestamp_ms": timestamp_ms,
-            "value": value,
-            "histograms": self.histograms.unbox(value[boxed(value)]),
+            **held,
+            "histograms": self.histograms.unbox(held["value"][boxed(held["value"])]),
             "horizon_ms": self.windows.horizon_ms,
             "horizons_ms": list(self.windows.horizons_ms.items()),
         }
@@ -256,13 +238,14 @@ class Store:
         """Fill an empty store from a snapshot; `demand` must have been called before."""
         self.windows.horizon_ms = state["horizon_ms"]
         self.windows.horizons_ms = dict(state.get("horizons_ms", ()))
-        masks, series = state["creator"], state["labels"]
+        masks, ids = state["creator"], restored(state["labels"], self.index.pool)
         slots = np.zeros(len(masks), np.int64)
         for mask in np.unique(masks).tolist():
             mine = np.flatnonzero(masks == mask)
-            slots[mine] = self.slots([series[row] for row in mine.tolist()], mask)
+            slots[mine] = self._slots_of(ids[mine], mask)
         rows, value = np.repeat(slots, state["count"]), state["value"].copy()
         value[boxed(value)] = self.histograms.box(map(Histogram.load, state.get("histograms", ())))
+        self.windows.load(slots, state)
         self.windows.append(rows, state["timestamp_ms"], value, 0)
         if len(slots):
             self.windows.meta[slots, kernels.SOURCES] = state["sources"]
@@ -276,25 +259,40 @@ class Store:
             self._version_of[name] = self._version_of.get(name, 0) + 1
 
     def _resolve(
-        self, batch: SampleBatch, slots: Int64s, missing: Int64s, source_mask: int, series_limit: int
+        self, batch: SampleBatch, slots: Int64s, rows: Int64s, source_mask: int, series_limit: int
     ) -> None:
-        """Find or make the slots of rows whose hash is unknown; fills `slots` in place."""
-        hashes = batch.series_hash
-        slots[missing] = self._table.find(hashes[missing])  # a hash may have become known a moment ago
-        missing = missing[slots[missing] < 0]
-        if self._created.get(source_mask, 0) >= series_limit:
-            if self._known is None:
-                self._known = KnownSets(self.index)
-            missing = missing[self._known.may_hold(batch, missing)]
-        first: dict[tuple[int, int], int] = {}
-        keys = [(one, other) for one, other in hashes[missing].tolist()]
-        for place, key in enumerate(keys):
-            first.setdefault(key, place)
-        rows = missing[list(first.values())]
-        found = self.slots(batch.labels_of(rows), source_mask, series_limit)
-        slot_of = dict(zip(first, found, strict=True))
-        slots[missing] = [slot_of[key] for key in keys]
-        known = np.array(found, np.int64)
-        made = known >= 0
+        """Find or make the slots of rows whose hash is unknown; fills `slots` in place.
+
+        While there is room for all of them they are made; else each time only so many as surely may be.
+        """
+        while len(rows):
+            room = series_limit - self._created.get(source_mask, 0)
+            if len(rows) > room:
+                ids = label_sets(batch, rows, self.index.pool, make=False)
+                self._know(batch, slots, rows, ids, self.index.slots(ids))
+                rows = rows[slots[rows] < 0]
+            if room <= 0:
+                return
+            some, rows = rows[:room], rows[room:]
+            ids = label_sets(batch, some, self.index.pool, make=True)
+            self._know(batch, slots, some, ids, self._slots_of(ids, source_mask))
+
+    def _know(self, batch: SampleBatch, slots: Int64s, rows: Int64s, ids: Int64s, found: Int64s) -> None:
+        """These rows have these slots (-1: none), and so have others of the same spelling from now on."""
+        slots[rows] = found
         limit = SPELLINGS * len(self.index) + _AT_ONCE
-        self._table.put(hashes[rows][made], known[made], limit)
+        self._table.put(batch.series_hash[rows], np.where(found >= 0, ids, -1), limit)
+
+    def _slots_of(self, ids: Int64s, source_mask: int) -> Int64s:
+        """The slots of label sets, made where new."""
+        slots, keep_ms = self.index.add(ids)
+        if len(slots):
+            self._created[source_mask] = self._created.get(source_mask, 0) + len(slots)
+            highest = int(slots.max())
+            if highest >= len(self._creator):
+                self._creator = np.resize(self._creator, highest + highest // 4 + 1)
+            self._creator[slots] = source_mask
+            least_ms = UNASKED if self._retention_ms is None else self._retention_ms
+            self.windows.open(slots, np.maximum(keep_ms, least_ms), self._serial + np.arange(len(slots)))
+            self._serial += len(slots)
+        return self.index.slots(ids)

@@ -10,7 +10,7 @@ import msgspec
 from sentinel.api.prometheus.queries import QuerySettings
 from sentinel.clock import Clock
 from sentinel.host import Host
-from sentinel.ingest.scrape import ScrapeConfig
+from sentinel.ingest.scrape_config import ScrapeConfig
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):

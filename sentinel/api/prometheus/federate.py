@@ -12,13 +12,14 @@ from sentinel.api.prometheus.rendering import number
 from sentinel.api.prometheus.turns import Patience, Turns
 from sentinel.clock import Clock
 from sentinel.engine import Engine
-from sentinel.model import Labels, Matcher, quote
+from sentinel.model import Floats, Int64s, Labels, Matcher, quote
 from sentinel.model.histogram import boxed
+from sentinel.store.label_rows import LabelRows
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-Sample = tuple[Labels, int, float]
-"""Labels, time in ms, value"""
+Newest = tuple[LabelRows, Int64s, Floats]
+"""Label sets, and of each the time in ms and the value."""
 
 
 class Federation:
@@ -37,19 +38,19 @@ class Federation:
 
 def _newest(
     engine: Engine, sets: list[tuple[Matcher, ...]], at_ms: int, lookback_ms: int
-) -> tuple[Labels, list[Sample]]:
+) -> tuple[Labels, Newest]:
     """(external labels, samples)"""
     store, external = engine.store, engine.settings.external_labels
     none = np.empty(0, np.int64)
     slots = np.unique(np.concatenate([none, *(store.selection(matchers).slots() for matchers in sets)]))
     present, value, times = store.latest(slots, at_ms, lookback_ms)
     present &= ~boxed(value)
-    rows = zip(slots[present].tolist(), times[present].tolist(), value[present].tolist(), strict=True)
-    return external, [(store.labels(slot), time_ms, number) for slot, time_ms, number in rows]
+    return external, (store.index.rows(slots[present]), times[present], value[present])
 
 
-def _exposition(found: tuple[Labels, list[Sample]]) -> bytes:
-    external, samples = found
+def _exposition(found: tuple[Labels, Newest]) -> bytes:
+    external, (series, times_ms, values) = found
+    samples = zip(series.sets(), times_ms.tolist(), values.tolist(), strict=True)
     lines, last = [], ""
     for labels, time_ms, value in sorted(samples, key=lambda sample: (sample[0].name, sample[0].pairs)):
         if labels.name != last:

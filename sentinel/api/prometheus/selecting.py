@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from sentinel.api.prometheus.answers import TRUNCATED, Answer
@@ -13,8 +15,9 @@ from sentinel.api.prometheus.parameters import FARTHEST_MS, Parameters, invalid
 from sentinel.api.prometheus.turns import Patience, Turns
 from sentinel.engine import Engine
 from sentinel.errors import QueryError
-from sentinel.model import Int64s, Labels, Matcher
+from sentinel.model import Int64s, Matcher
 from sentinel.store.index import selected_name
+from sentinel.store.label_rows import LabelRows
 from sentinel.store.store import Store
 from sentinel.template.goquote import quote
 
@@ -37,14 +40,14 @@ class SeriesEndpoints:
         except QueryError as error:
             raise invalid("match[]", error.message) from None
         found = await self._labels(parameters, sets, start_ms, end_ms)
-        ordered = await self._turns.worker(lambda: [dict(pairs) for pairs in sorted(s.pairs for s in found)])
-        return _limited(ordered, limit)
+        answer = _limited(await self._turns.worker(lambda: _series(found)), limit)
+        return msgspec.structs.replace(answer, data=[dict(pairs) for pairs in answer.data])
 
     async def labels(self, parameters: Parameters) -> Answer:
         limit, start_ms, end_ms = parameters.limit(), *_times(parameters)
         sets = await self._turns.worker(parameters.matcher_sets)
         found = await self._labels(parameters, sets, start_ms, end_ms)
-        return _limited(await self._turns.worker(lambda: _names(found)), limit)
+        return _limited(await self._turns.worker(found.names), limit)
 
     async def label_values(self, parameters: Parameters) -> Answer:
         name = unescaped(parameters.path("name"))
@@ -53,11 +56,11 @@ class SeriesEndpoints:
         limit, start_ms, end_ms = parameters.limit(), *_times(parameters)
         sets = await self._turns.worker(parameters.matcher_sets)
         found = await self._labels(parameters, sets, start_ms, end_ms)
-        return _limited(await self._turns.worker(lambda: _values(found, name)), limit)
+        return _limited(await self._turns.worker(lambda: found.values(name)), limit)
 
     async def _labels(
         self, parameters: Parameters, sets: MatcherSets, start_ms: int, end_ms: int
-    ) -> list[Labels]:
+    ) -> LabelRows:
         """Label sets that one of the sets of matchers means; all without any."""
         patience = Patience(self._timeout, parameters.gone)
         found = await self._turns.piece(lambda engine: _within(engine, sets, start_ms, end_ms), patience)
@@ -87,45 +90,36 @@ def _times(parameters: Parameters) -> tuple[int, int]:
     return parameters.time("start", -FARTHEST_MS), parameters.time("end", FARTHEST_MS)
 
 
-def _within(engine: Engine, sets: MatcherSets, start_ms: int, end_ms: int) -> list[Labels]:
+def _within(engine: Engine, sets: MatcherSets, start_ms: int, end_ms: int) -> LabelRows:
     """Label sets that may be meant, of series with samples in that time. On the engine's thread: be quick."""
     store = engine.store
     names = {selected_name(matchers) for matchers in sets}
     if names and "" not in names:
         slots = np.concatenate([_named(store, name) for name in sorted(names)])
     else:
-        slots = np.arange(len(store.index.labels))
-    first, last = store.spans(slots, start_ms - 1, end_ms)
-    here = last > first
-    if len(slots) == len(store.index.labels) and here.all():
-        return store.index.labels.copy()
-    labels = store.index.labels
-    return [labels[slot] for slot in slots[here].tolist()]
+        slots = store.index.live()
+    return store.index.rows(slots[store.windows.counts(slots, start_ms - 1, end_ms) > 0])
 
 
 def _named(store: Store, name: str) -> Int64s:
     return store.selection((Matcher("__name__", "=", name),)).slots()
 
 
-def _meant(found: Iterable[Labels], sets: MatcherSets) -> list[Labels]:
-    """Places that are free hold empty label sets."""
-    return [
-        labels
-        for labels in found
-        if labels.pairs and (not sets or any(_matches(labels, matchers) for matchers in sets))
-    ]
+def _meant(found: LabelRows, sets: MatcherSets) -> LabelRows:
+    if not sets:
+        return found
+    return found.where(np.logical_or.reduce([found.meant(matchers) for matchers in sets]))
 
 
-def _matches(labels: Labels, matchers: tuple[Matcher, ...]) -> bool:
-    return all(matcher.matches(labels.get(matcher.name)) for matcher in matchers)
-
-
-def _names(found: Iterable[Labels]) -> list[str]:
-    return sorted({name for labels in found for name, _ in labels.pairs})
-
-
-def _values(found: Iterable[Labels], name: str) -> list[str]:
-    return sorted({labels.get(name) for labels in found} - {""})
+def _series(found: LabelRows) -> list[list[tuple[str, str]]]:
+    """The pairs of each set, in order: numbers that rank pairs are sorted faster than pairs."""
+    pairs = found.texts()
+    ordered = sorted(range(len(pairs)), key=pairs.__getitem__)
+    rank = np.empty(len(pairs), np.int64)
+    rank[ordered] = np.arange(len(pairs))
+    flat, starts = rank[found.pairs].tolist(), [0, *found.ends.tolist()]
+    rows = sorted([flat[first:last] for first, last in pairwise(starts)])
+    return [[pairs[ordered[place]] for place in row] for row in rows]
 
 
 def _limited(found: Sequence[object], limit: int) -> Answer:

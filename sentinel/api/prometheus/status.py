@@ -8,11 +8,11 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import yaml
 
 from sentinel import __version__
@@ -22,9 +22,10 @@ from sentinel.api.prometheus.parameters import Parameters, parse_integer
 from sentinel.api.prometheus.turns import Patience, Turns
 from sentinel.engine import Engine
 from sentinel.errors import QueryError
-from sentinel.model import Duration, Labels, Secret
+from sentinel.model import Duration, Secret
 from sentinel.notify.payload import rfc3339
 from sentinel.store import _kernels as kernels
+from sentinel.store.label_rows import LabelRows
 
 PROMETHEUS: Final = "3.14.0"
 """Whose API this is. Clients look here for what they may ask."""
@@ -97,16 +98,16 @@ def _text(value: Any) -> Any:
     raise NotImplementedError(f"no text for a {type(value).__name__}")
 
 
-def _held(engine: Engine) -> tuple[list[Labels], dict[str, int]]:
-    """All label sets, empty ones among them, and figures of the windows as `headStats` has them."""
-    windows, labels = engine.store.windows, engine.store.index.labels.copy()
-    meta = windows.meta[: len(labels)]
+def _held(engine: Engine) -> tuple[LabelRows, dict[str, int]]:
+    """All label sets, and figures of the windows as `headStats` has them."""
+    windows, slots = engine.store.windows, engine.store.index.live()
+    meta = windows.meta[slots]
     held = meta[meta[:, kernels.COUNT] > 0]
-    oldest_ms = windows.timestamp_ms[held[:, kernels.BASE] + held[:, kernels.FIRST]]
+    oldest_ms = windows.oldest_ms(slots[meta[:, kernels.COUNT] > 0])
     head = {"numSeries": len(engine.store.index), "chunkCount": len(held), "minTime": 0, "maxTime": 0}
     if len(held):
         head |= {"minTime": int(oldest_ms.min()), "maxTime": int(held[:, kernels.LAST].max())}
-    return labels, head
+    return engine.store.index.rows(slots), head
 
 
 def _most(text: str) -> int:
@@ -121,13 +122,12 @@ def _most(text: str) -> int:
     return most
 
 
-def _statistics(series: Iterable[Labels], head: dict[str, int], most: int) -> dict[str, Any]:
-    names: Counter[str] = Counter()
-    pairs: Counter[tuple[str, str]] = Counter()
-    for labels in series:
-        if labels.pairs:
-            names[labels.name] += 1
-            pairs.update(labels.pairs)
+def _statistics(series: LabelRows, head: dict[str, int], most: int) -> dict[str, Any]:
+    counts = np.bincount(series.pairs, minlength=len(series.text_ends)).tolist()
+    pairs = Counter(dict(zip(series.texts(), counts, strict=True)))
+    names = Counter({value: count for (name, value), count in pairs.items() if name == "__name__"})
+    if nameless := len(series.ends) - names.total():
+        names[""] = nameless
     values: Counter[str] = Counter(name for name, _ in pairs)
     sizes: Counter[str] = Counter()
     for (name, value), count in pairs.items():

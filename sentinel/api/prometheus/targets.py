@@ -14,7 +14,7 @@ from sentinel.api.prometheus.rules import NEVER
 from sentinel.api.prometheus.turns import Patience, Turns
 from sentinel.engine import Engine
 from sentinel.errors import QueryError
-from sentinel.ingest.scrape import ScrapeConfig
+from sentinel.ingest.scrape_config import ScrapeConfig
 from sentinel.model import Duration, Labels
 from sentinel.notify.payload import rfc3339
 

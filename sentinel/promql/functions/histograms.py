@@ -39,9 +39,8 @@ class _Histograms:
     count: Floats
 
 
-def _bound(labels: Labels) -> float:
+def _bound(text: str) -> float:
     """The upper bound of a bucket, NaN if `le` is no number."""
-    text = labels.get("le")
     try:
         return math.nan if "_" in text or text != text.strip() else float(text)
     except ValueError:

@@ -1,8 +1,8 @@
 """What memory the windows of rules take: how far back each selector is read, and what that costs a series.
 
-A series' samples lie in one segment of the store: times and values, 8 bytes each (see `store.capacities`). A
-full segment forgets what nobody can reach any more; unless that gives an eighth of it back, its contents move
-into the next larger one.
+A series' samples lie in one segment of the store: times and values, 8 bytes each (see `store.capacities`).
+A full segment forgets what nobody can reach any more; unless that gives a sixteenth of it back, its contents
+move into a larger one, or all but the newest are packed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from sentinel.promql.plan import FOREVER_MS, demands
 from sentinel.rules.lint.source import RuleSource
 from sentinel.rules.lint.world import World, name_of
 from sentinel.rules.schema import Rule
-from sentinel.store.capacities import segment_for
+from sentinel.store.capacities import window_bytes
 from sentinel.store.index import Demand
 
-SAMPLE_BYTES: Final = 16
 LONG_MS: Final = 600_000
 
 
@@ -105,7 +104,7 @@ def _window(reading: _Reading, written: Mapping[str, int], world: World) -> Wind
         keep_ms=reading.keep_ms,
         every_ms=every_ms,
         samples=samples,
-        bytes=segment_bytes(samples) if ends else 0,
+        bytes=window_bytes(samples) if ends else 0,
     )
 
 
@@ -113,8 +112,3 @@ def held_samples(keep_ms: int, sample_interval_ms: int, evaluation_interval_ms: 
     """The most samples that are left after forgetting: those that the last evaluation reached, the one before
     them, and those that came since, but for the one that the room is made for."""
     return -(-(keep_ms + evaluation_interval_ms) // sample_interval_ms)
-
-
-def segment_bytes(samples: int) -> int:
-    """The size of the segment in which that many samples have come to rest."""
-    return segment_for(samples) * SAMPLE_BYTES

@@ -146,8 +146,8 @@ def test_spans_outside_the_slabs_are_our_bug() -> None:
 @settings(max_examples=60, deadline=None)
 def test_folds_by_group(rows: list[tuple[int, float]]) -> None:
     ids = np.array([10 * group for group, _ in rows])
-    group, members = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-    groups = folds.number_groups(ids, np.full(50, 3), group, members)
+    group, members = np.empty(len(rows), np.int32), np.empty(len(rows), np.int64)
+    groups = folds.number_groups(ids, np.full(50, 3, np.int32), group, members)
     assert members[:groups].tolist() == list(dict.fromkeys(ids.tolist()))
     assert members[group].tolist() == ids.tolist()
     values = np.array([value for _, value in rows])

@@ -90,3 +90,18 @@ def test_they_survive_a_restart(tmp_path: Path) -> None:
     assert state is not None
     other.restore(state)
     assert kept(other) == kept(store) == [repr(each) for each in SAMPLES]
+
+
+def test_those_packed_are_found_settled_and_survive_a_restart() -> None:
+    """A window of 400 keeps its newest only in a segment."""
+    store, other = Store(retention_ms=10**6), Store(retention_ms=10**6)
+    for second in range(400):
+        add(store, 1000 * second, Histogram(count=float(second), sum=1.0))
+    store.histograms.box(SAMPLES)
+    store.histograms.sweep(store.windows.mark_boxes)
+    assert len(store.histograms) == 400
+    for late in (Histogram(count=50.0, sum=0.5), Histogram(count=50.0, sum=1.5)):
+        add(store, 50_000, late)
+    assert [each.sum for each in store.histograms.unbox(store.windows.at(0, 50_000))] == [1.5]
+    other.restore(store.snapshot())
+    assert kept(other) == kept(store) and len(kept(other)) == 400

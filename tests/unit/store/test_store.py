@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sentinel.model import Labels, Matcher
 from sentinel.store import _kernels as kernels
+from sentinel.store import index
 from sentinel.store.index import Demand
 from sentinel.store.store import EXPIRY_MS, Store
 
@@ -123,3 +125,32 @@ def test_a_restored_store_keeps_what_the_slowest_source_still_needs() -> None:
     for each in (store, copy):
         first, last = each.spans(each.selection(named("m")).slots(), 14_000, 19_000)
         assert (last - first).tolist() == [5]
+
+
+def test_a_snapshot_of_the_previous_release_is_read() -> None:
+    """It had a list of label sets."""
+    store, copy = Store(), Store()
+    store.ingest(batch([("m|i=1", 1000, 1.0), ("m|i=2", 2000, 2.0), ("n|", 3000, 3.0)]), 2)
+    state = store.snapshot()
+    copy.restore({**state, "labels": store.index.rows(store.index.live()).sets()})
+    for labels in (series("m", i="1"), series("m", i="2"), series("n")):
+        mine, other = store.find(labels), copy.find(labels)
+        assert store.windows.at(mine, int(store.windows.meta[mine, kernels.LAST])).tolist() == (
+            copy.windows.at(other, int(copy.windows.meta[other, kernels.LAST])).tolist()
+        )
+    assert dict(copy.created) == {2: 3}
+
+
+def test_a_series_that_comes_back_is_found_by_a_spelling_seen_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the pool of label sets was begun anew meanwhile or not."""
+    for spare in (1 << 16, -(10**6)):
+        monkeypatch.setattr(index, "_SPARE", spare)
+        store = Store()
+        store.ingest(batch([("m|i=1", 0, 1.0), ("m|i=2", EXPIRY_MS, 1.0)]), 1)
+        store.windows.horizon_ms = EXPIRY_MS + 1
+        assert store.expire() == 1 and store.find(series("m", i="1")) == -1
+        later = batch([("m|i=1", EXPIRY_MS + 1, 5.0), ("m|i=2", EXPIRY_MS + 1, 6.0)])
+        assert store.ingest(later, 1, series_limit=1)[1][kernels.SERIES_LIMIT] == 1
+        slots, _ = store.ingest(later, 1, series_limit=2)
+        assert [repr(store.labels(slot)) for slot in slots.tolist()] == ['m{i="1"}', 'm{i="2"}']
+        assert dict(store.created) == {1: 2}

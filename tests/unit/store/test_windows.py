@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.model import STALE
-from sentinel.store import _kernels as kernels
+from sentinel.store import _segment_kernels as segments
 from sentinel.store.index import UNASKED
 from sentinel.store.windows import Windows
 
+from .plain import PlainWindow
+
 LONG_AGO = -(1 << 62)
-
-
-class PlainWindow:
-    """What a window must show, written for reading."""
-
-    def __init__(self, keep_ms: int) -> None:
-        self.keep_ms = keep_ms
-        self.samples: dict[int, float] = {}
-
-    def append(self, at: int, value: float, horizon: int) -> int:
-        if self.keep_ms == UNASKED and self.samples:
-            newest = max(self.samples)
-            if at > newest:
-                self.samples = {at: value}
-                return kernels.STORED
-            return self._same_time(at, value) if at == newest else kernels.OUT_OF_ORDER
-        if any(at < other <= horizon - self.keep_ms for other in self.samples):
-            return kernels.TOO_LATE
-        if at in self.samples:
-            return self._same_time(at, value)
-        self.samples[at] = value
-        return kernels.STORED
-
-    def _same_time(self, at: int, value: float) -> int:
-        self.samples[at] = max(self.samples[at], value)
-        return kernels.DUPLICATE
-
-    def visible(self, horizon: int) -> list[tuple[int, float]]:
-        """What an evaluation at the horizon or later can reach: newer than horizon - keep, and one before."""
-        reach = horizon - max(self.keep_ms, 0)
-        old = [at for at in self.samples if at <= reach]
-        kept = [at for at in self.samples if at > reach] + ([max(old)] if old else [])
-        return [(at, self.samples[at]) for at in sorted(kept)]
 
 
 appends = st.lists(
@@ -53,11 +23,11 @@ appends = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(appends, st.lists(st.sampled_from([UNASKED, 0, 10, 50]), min_size=4, max_size=4))
+@given(appends, st.lists(st.sampled_from([UNASKED, 0, 10, 50]), min_size=4, max_size=4), st.booleans())
 def test_windows_show_what_the_plain_twin_shows(
-    rows: list[tuple[int, int, int, bool]], keeps: list[int]
+    rows: list[tuple[int, int, int, bool]], keeps: list[int], in_place: bool
 ) -> None:
-    windows, plain = Windows(), [PlainWindow(keep) for keep in keeps]
+    windows, plain = Windows(in_place=in_place), [PlainWindow(keep) for keep in keeps]
     windows.open(np.arange(4), np.array(keeps), np.arange(1, 5))
     horizon = LONG_AGO
     for slot, at, value, moves in rows:
@@ -97,16 +67,17 @@ def test_latest_is_the_newest_sample_in_a_left_open_lookback(
         assert value[0] == when[0] == within[-1][0]
 
 
-def test_growth_and_reuse_keep_every_sample() -> None:
-    windows = Windows()
-    slots, count = np.arange(300), 200
+@pytest.mark.parametrize("in_place", [True, False])
+def test_growth_and_reuse_keep_every_sample(in_place: bool) -> None:
+    windows = Windows(in_place=in_place)
+    slots, count = np.arange(300), 150
     windows.open(slots, np.full(300, 1 << 40), slots + 1)
     for at in range(count):
         windows.append(slots, np.full(300, at), np.full(300, float(at)), 1)
-    counts, times, values = windows.export(slots)
-    assert counts.tolist() == [count] * 300
-    assert times.reshape(300, count).tolist() == [list(range(count))] * 300
-    assert (values == times).all()
+    held = windows.dump(slots)
+    assert held["count"].tolist() == [count] * 300 and not held["packed"].any()
+    assert held["timestamp_ms"].reshape(300, count).tolist() == [list(range(count))] * 300
+    assert (held["value"] == held["timestamp_ms"]).all()
     reserved = windows.nbytes
     windows.close(slots)
     windows.open(slots, np.full(300, 1 << 40), slots + 1000)
@@ -121,7 +92,7 @@ def test_a_short_window_takes_bounded_memory() -> None:
     for at in range(0, 3_600_000, 1000):
         windows.horizon_ms = at - 1000
         windows.append(np.array([0]), np.array([at]), np.array([1.0]), 1)
-    assert windows.meta[0, kernels.CAPACITY] <= 128
+    assert windows.capacity(np.array([0]))[0] <= 128
 
 
 @given(
@@ -134,8 +105,27 @@ def test_a_survey_is_the_spans_and_what_they_hold(times: list[list[int]], after:
     for slot, found in enumerate(times):
         values = np.array([STALE if at == 7 else float(at) for at in sorted(found)])
         windows.append(np.full(len(found), slot), np.array(sorted(found), np.int64), values, 1)
-    first, last, total, least, marked = windows.survey(slots, after, 9)
-    assert [first.tolist(), last.tolist()] == [each.tolist() for each in windows.spans(slots, after, 9)]
+    seen = windows.survey(slots, after, 9)
+    assert [seen.first.tolist(), seen.last.tolist()] == [
+        each.tolist() for each in windows.spans(slots, after, 9)
+    ]
     within = [[at for at in found if at > after] for found in times]
-    assert (total, least) == (sum(map(len, within)), min(map(len, within)))
-    assert marked == any(7 in found for found in within)
+    assert (seen.total, seen.least) == (sum(map(len, within)), min(map(len, within)))
+    assert seen.marked == any(7 in found for found in within)
+
+
+def test_memory_is_flat_while_series_come_and_go() -> None:
+    """A tenth of the series is replaced again and again, and windows of all ages lie side by side."""
+    windows, slots = Windows(), np.arange(2000)
+    windows.open(slots, np.full(2000, 1 << 40), slots + 1)
+    chunks = []
+    for at in range(300):
+        gone = slots[at % 10 :: 10]
+        windows.close(gone)
+        windows.open(gone, np.full(len(gone), 1 << 40), gone + 1)
+        windows.append(slots, np.full(2000, at), np.full(2000, float(at)), 1)
+        chunks.append(int(windows._samples.heads[segments.END]))
+    assert chunks[-1] == chunks[100]
+    windows.close(slots)
+    assert windows.nbytes == windows.meta.nbytes
+    assert windows._samples.heads[segments.IDLE] <= 64

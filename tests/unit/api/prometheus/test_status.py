@@ -10,7 +10,7 @@ import yaml
 
 from sentinel import __version__
 from sentinel.api.prometheus.status import configuration_text
-from sentinel.ingest.scrape import ScrapeAuth, ScrapeConfig
+from sentinel.ingest.scrape_config import ScrapeAuth, ScrapeConfig
 from sentinel.model import Duration, Labels, Secret
 
 from .asking import NOW_MS, Parameters, World
