@@ -20,7 +20,7 @@ from sentinel.decode.timestamps import EARLIEST_MS
 from sentinel.model import Int64s, UInt8s
 
 NAME, LABELS, VALUE, TIMESTAMP, UNKNOWN = range(5)
-_REQUIRED = 1 << NAME | 1 << VALUE
+REQUIRED = 1 << NAME | 1 << VALUE
 
 
 class Form(NamedTuple):
@@ -36,10 +36,10 @@ class Form(NamedTuple):
 
 _SPAN = types.Array(int64, 1, "C", readonly=True)
 _PAIR = types.UniTuple(int64, 2)
-_FORM = types.NamedTuple((TEXT, types.int64[::1], types.int64[::1], NAMES_SEEN), Form)
+FORM = types.NamedTuple((TEXT, types.int64[::1], types.int64[::1], NAMES_SEEN), Form)
 
 
-@kernel(_PAIR(TEXT, int64, int64, _FORM))
+@kernel(_PAIR(TEXT, int64, int64, FORM))
 def _scan_labels(text, pos, end, form):  # type: ignore[no-untyped-def]
     """An object of strings, from its brace: (position behind or -1, marks)."""
     marks, count = 0, 0
@@ -71,7 +71,7 @@ def _scan_labels(text, pos, end, form):  # type: ignore[no-untyped-def]
 
 
 @kernel(_PAIR(TEXT, int64, int64, int64))
-def _scan_timestamp(text, pos, end, default_ms):  # type: ignore[no-untyped-def]
+def scan_timestamp(text, pos, end, default_ms):  # type: ignore[no-untyped-def]
     """(position behind or -1, milliseconds or -1)."""
     if text[pos] == 0x22:
         close, marks = scan_string(text, pos + 1, end)
@@ -84,8 +84,8 @@ def _scan_timestamp(text, pos, end, default_ms):  # type: ignore[no-untyped-def]
     return pos, to_ms(mantissa, exponent, shape, shape & FRACTIONAL != 0)
 
 
-@kernel(int64(TEXT, int64, int64, _FORM))
-def _field(text, start, end, form):  # type: ignore[no-untyped-def]
+@kernel(int64(TEXT, int64, int64, FORM))
+def field_of(text, start, end, form):  # type: ignore[no-untyped-def]
     """Which of the configured fields is spelled from `start` to `end`."""
     for field in range(4):
         length = form.bounds[field + 1] - form.bounds[field]
@@ -94,8 +94,8 @@ def _field(text, start, end, form):  # type: ignore[no-untyped-def]
     return UNKNOWN
 
 
-@kernel(_PAIR(TEXT, int64, int64, int64, _FORM, int64, COLUMNS))
-def _read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-untyped-def]
+@kernel(_PAIR(TEXT, int64, int64, int64, FORM, int64, COLUMNS))
+def read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-untyped-def]
     """Reads a field's value into its column: (position behind or -1, marks)."""
     if field == VALUE:
         pos, mantissa, exponent, shape = scan_number(text, pos, end)
@@ -104,7 +104,7 @@ def _read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-u
             known, columns.value[row] = to_float(mantissa, exponent, shape)
         return (pos if known else -1), 0
     if field == TIMESTAMP:
-        pos, columns.timestamp_ms[row] = _scan_timestamp(text, pos, end, columns.timestamp_ms[row])
+        pos, columns.timestamp_ms[row] = scan_timestamp(text, pos, end, columns.timestamp_ms[row])
         return pos, 0
     if field == NAME:
         if text[pos] != 0x22:
@@ -124,7 +124,7 @@ def _read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-u
     return pos, marks
 
 
-@kernel(boolean(TEXT, int64, int64, _FORM, int64, COLUMNS))
+@kernel(boolean(TEXT, int64, int64, FORM, int64, COLUMNS))
 def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyped-def]
     """Whether the record is in the usual shape; its key, time and value are then in their columns."""
     pos, seen, marks = skip_space(text, start, end), 0, 0
@@ -137,7 +137,7 @@ def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyp
         close, found = scan_string(text, pos + 1, end)
         if close < 0 or found & ESCAPED:
             return False
-        field = _field(text, pos + 1, close, form)
+        field = field_of(text, pos + 1, close, form)
         if field != UNKNOWN and seen >> field & 1:
             return False
         seen |= 1 << field
@@ -147,7 +147,7 @@ def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyp
         if field == UNKNOWN:
             pos, more = skip_value(text, pos, end)
         else:
-            pos, more = _read_field(text, pos, end, field, form, row, columns)
+            pos, more = read_field(text, pos, end, field, form, row, columns)
         if pos < 0:
             return False
         marks |= found | more
@@ -156,10 +156,10 @@ def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyp
             break
     if pos >= end or text[pos] != 125 or skip_space(text, pos + 1, end) != end:
         return False
-    return seen & _REQUIRED == _REQUIRED and (not marks & NON_ASCII or valid_utf8(text, start, end))
+    return seen & REQUIRED == REQUIRED and (not marks & NON_ASCII or valid_utf8(text, start, end))
 
 
-@kernel(int64(TEXT, _SPAN, _SPAN, _SPAN, _SPAN, _FORM, SEED, COLUMNS, types.boolean[::1]))
+@kernel(int64(TEXT, _SPAN, _SPAN, _SPAN, _SPAN, FORM, SEED, COLUMNS, types.boolean[::1]))
 def scan_records(text, start, end, base_ms, latest_ms, form, seed, columns, taken):  # type: ignore[no-untyped-def]
     """Fills the rows of `columns` whose records it takes, marks them in `taken`, and gives their number."""
     count = 0

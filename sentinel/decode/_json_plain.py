@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from sentinel.decode.limits import Limits
+from sentinel.decode.rows import NAMES_PER_BYTE
 from sentinel.decode.timestamps import ms_of_integer, ms_of_rfc3339, ms_of_seconds
+from sentinel.decode.units import ms_of_count
 from sentinel.errors import DecodeError
 
 MAX_DEPTH = 32
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 Path = tuple[str, ...]
@@ -27,6 +31,29 @@ class Sample(NamedTuple):
     labels: dict[str, str]
     value: float
     timestamp_ms: int | None
+
+
+class Shape(NamedTuple):
+    """How records are made."""
+
+    paths: tuple[Path, Path, Path, Path]
+    """Of name, labels, value and timestamp."""
+    many: bool = False
+    """The value is an object of values: each number or boolean in it is a sample."""
+    strings: bool = False
+    """A string that spells a number is one."""
+    batch: str = ""
+    """The member of a record that may hold many events; none if empty."""
+    separator: str = "_"
+    value_field: str = ""
+    times: int = 0
+    """A timestamp counts `times / per` milliseconds; 0 if it says by itself what it counts."""
+    per: int = 1
+
+    @property
+    def usual(self) -> bool:
+        """One sample a record, its time says itself what it counts, its value is a number."""
+        return not (self.many or self.strings or self.batch or self.times)
 
 
 class _Number(str):
@@ -52,9 +79,56 @@ _PARSER = json.JSONDecoder(
 
 def read_sample(record: bytes, paths: tuple[Path, Path, Path, Path], limits: Limits) -> Sample:
     """Reads the members at `paths` (name, labels, value, timestamp). Raises DecodeError."""
+    (sample,) = _event(_parse(record, limits), Shape(paths), limits)
+    return sample
+
+
+def read_samples(record: bytes, shape: Shape, limits: Limits) -> list[Sample]:
+    """The samples of all events of a record. Raises DecodeError."""
     document = _parse(record, limits)
-    name, labels, value, timestamp = (_find(document, path) for path in paths)
-    return Sample(_name(name, limits), _labels(labels, limits), _value(value), _timestamp(timestamp))
+    group = _find(document, (shape.batch,)) if shape.batch else None
+    if group is not None and type(group) is not list:
+        refuse("wrong_type", f"{shape.batch} is not an array")
+    events = [document] if group is None else group
+    samples = [sample for event in events for sample in _event(event, shape, limits)]
+    if shape.many and sum(len(sample.name.encode()) for sample in samples) > NAMES_PER_BYTE * len(record):
+        refuse("record_too_large", f"names of more than {NAMES_PER_BYTE} times its length")
+    return samples
+
+
+def _event(event: Any, shape: Shape, limits: Limits) -> list[Sample]:
+    if not isinstance(event, _Object):
+        refuse("wrong_type", "an event is an object")
+    found = [_find(event, path) for path in shape.paths]
+    name, labels, timestamp_ms = (
+        _name(found[0], limits),
+        _labels(found[1], limits),
+        _timestamp(found[3], shape),
+    )
+    if not shape.many:
+        return [Sample(name, labels, _value(found[2], shape.strings), timestamp_ms)]
+    return [
+        Sample(each, labels, value, timestamp_ms) for each, value in _values(name, found[2], shape, limits)
+    ]
+
+
+def _values(name: str, fields: Any, shape: Shape, limits: Limits) -> Iterator[tuple[str, float]]:
+    """The metric's name and value for each field that is a number or a boolean."""
+    if fields is None:
+        refuse("missing_value")
+    if not isinstance(fields, _Object):
+        refuse("wrong_type", "the values are not an object")
+    for field, value in fields:
+        if isinstance(value, bool):
+            number = float(value)
+        elif isinstance(value, _Number) or (shape.strings and _spells_number(value)):
+            number = _value(value, shape.strings)
+        else:
+            continue
+        alone = field == shape.value_field and field != ""
+        full = name if alone else f"{name}{shape.separator}{field}"
+        _bounded(full, limits.label_value_bytes)
+        yield full, number
 
 
 def _parse(record: bytes, limits: Limits) -> _Object:
@@ -137,10 +211,14 @@ def _bounded(text: str, limit: int) -> None:
         refuse("label_too_long", f"{length} bytes, at most {limit}")
 
 
-def _value(value: Any) -> float:
+def _spells_number(value: Any) -> bool:
+    return type(value) is str and _NUMBER.fullmatch(value) is not None
+
+
+def _value(value: Any, strings: bool) -> float:
     if value is None:
         refuse("missing_value")
-    if not isinstance(value, _Number):
+    if not isinstance(value, _Number) and not (strings and _spells_number(value)):
         refuse("wrong_type", "the value is not a number")
     number = float(value)
     if not math.isfinite(number):
@@ -148,16 +226,24 @@ def _value(value: Any) -> float:
     return number
 
 
-def _timestamp(timestamp: Any) -> int | None:
+def _timestamp(timestamp: Any, shape: Shape) -> int | None:
     if timestamp is None:
         return None
     try:
-        if isinstance(timestamp, _Number):
-            if timestamp.lstrip("-").isdigit():
-                return ms_of_integer(timestamp)
-            return ms_of_seconds(float(timestamp))
+        if isinstance(timestamp, _Number) or (shape.strings and _spells_number(timestamp)):
+            return _ms(timestamp, shape)
         if type(timestamp) is str:
             return ms_of_rfc3339(timestamp)
     except ValueError as error:
         refuse("timestamp_invalid", str(error))
     refuse("wrong_type", "the timestamp is neither a number nor a string")
+
+
+def _ms(number: str, shape: Shape) -> int:
+    """Raises ValueError if it is not finite."""
+    whole = number.lstrip("-").isdigit()
+    if shape.times and whole:
+        return ms_of_count(number, shape.times, shape.per)
+    if shape.times:
+        return ms_of_seconds(float(number) * shape.times / shape.per / 1000)
+    return ms_of_integer(number) if whole else ms_of_seconds(float(number))

@@ -11,42 +11,65 @@ The kernel takes what it is sure of; the plain reader reads the rest and knows t
 
 from __future__ import annotations
 
-import functools
-import json
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
 
 from sentinel.decode._hash import seed_of
-from sentinel.decode._json_plain import Sample, read_sample
+from sentinel.decode._json_events import JsonEvents
+from sentinel.decode._json_key import key_of, read_labels
+from sentinel.decode._json_plain import Shape, read_sample
 from sentinel.decode.columns import Columns
 from sentinel.decode.limits import Limits
 from sentinel.decode.timestamps import Times, bounds, refusal
+from sentinel.decode.units import UNITS
 from sentinel.errors import DecodeError
-from sentinel.model import Bools, Decoded, Int64s, Labels, Payloads, UInt8s
+from sentinel.model import Bools, Decoded, Int64s, Payloads, UInt8s
 
 
 class JsonConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a record keeps what: keys of its object, or dotted paths (`metric.value`; slower)."""
+    """Where a record keeps what: keys of its object, or dotted paths (`metric.value`; slower).
+
+    `fields` names an object of many values, which are there instead of `value`: each becomes a metric called
+    name, separator, field, or just like the event if the field is called `value_field`. `batch` is the key of
+    an array of such events, in records that have one. Numbers of `timestamp` count `timestamp_unit`, or say
+    by themselves what if that is empty: whole ones milliseconds, others seconds.
+    """
 
     name: str = "name"
     labels: str = "labels"
     value: str = "value"
     timestamp: str = "timestamp"
+    timestamp_unit: Literal["", "ns", "us", "ms", "s"] = ""
+    numbers_as_strings: bool = False
+    fields: str = ""
+    batch: str = ""
+    separator: Annotated[str, msgspec.Meta(max_length=4)] = "_"
+    value_field: str = "value"
 
     def __post_init__(self) -> None:
-        fields = self.paths
-        if len(set(fields)) < len(fields) or not all(key for path in fields for key in path):
+        paths = self.shape.paths
+        if len(set(paths)) < len(paths) or not all(key for path in paths for key in path):
             raise ValueError("name, labels, value and timestamp must be four different fields")
+        if (self.batch,) in paths:
+            raise ValueError("batch must be another field than name, labels, value, fields and timestamp")
 
     @property
-    def paths(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        return (
-            tuple(self.name.split(".")),
-            tuple(self.labels.split(".")),
-            tuple(self.value.split(".")),
-            tuple(self.timestamp.split(".")),
+    def shape(self) -> Shape:
+        paths = [
+            tuple(path.split("."))
+            for path in (self.name, self.labels, self.fields or self.value, self.timestamp)
+        ]
+        return Shape(
+            (paths[0], paths[1], paths[2], paths[3]),
+            many=bool(self.fields),
+            strings=self.numbers_as_strings,
+            batch=self.batch,
+            separator=self.separator,
+            value_field=self.value_field,
+            times=UNITS[self.timestamp_unit][0] if self.timestamp_unit else 0,
+            per=UNITS[self.timestamp_unit][1] if self.timestamp_unit else 1,
         )
 
 
@@ -69,10 +92,18 @@ class JsonDecoder:
     )
 
     def __init__(self, config: JsonConfig, limits: Limits, max_future_ms: int) -> None:
-        self._paths, self._limits, self._max_future_ms = config.paths, limits, max_future_ms
+        self._shape, self._limits, self._max_future_ms = config.shape, limits, max_future_ms
+        self._paths = self._shape.paths
         self._flat = all(len(path) == 1 for path in self._paths)
+        self._events = None if self._shape.usual else JsonEvents(self._shape, limits, max_future_ms)
 
     def decode(self, payloads: Payloads) -> Decoded:
+        if self._events is not None:
+            return self._events.decode(payloads)
+        return self._decode_usual(payloads)
+
+    def _decode_usual(self, payloads: Payloads) -> Decoded:
+        """One sample a record, times as they say themselves, numbers as numbers."""
         from sentinel.decode._hash_kernel import hash_rows
 
         columns, taken = Columns.empty(len(payloads)), np.zeros(len(payloads), np.bool_)
@@ -117,7 +148,7 @@ class JsonDecoder:
             except DecodeError as error:
                 refused.append((row, error.reason))
                 continue
-            name, labels = _key_of(sample)
+            name, labels = key_of(sample)
             columns.key[row] = at, at + len(name), at + len(name), at + len(name) + len(labels)
             columns.timestamp_ms[row], columns.value[row], taken[row] = timestamp_ms, sample.value, True
             keys.append(name + labels)
@@ -125,27 +156,6 @@ class JsonDecoder:
         if not keys:
             return payloads.buffer, refused
         return np.concatenate([payloads.buffer, np.frombuffer(b"".join(keys), np.uint8)]), refused
-
-
-def _key_of(sample: Sample) -> tuple[bytes, bytes]:
-    """Name and labels as raw bytes of a JSON record would spell them."""
-    labels = json.dumps(sample.labels, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return json.dumps(sample.name, ensure_ascii=False)[1:-1].encode(), labels.encode()
-
-
-def read_labels(name: bytes, labels: bytes) -> Labels:
-    """The label set of one key: `name` is the inside of a JSON string, `labels` an object or nothing."""
-    pairs = _LABELS.decode(labels) if labels else {}
-    pairs["__name__"] = _name_of(name)
-    return Labels(pairs)
-
-
-_LABELS = msgspec.json.Decoder(dict[str, str])
-
-
-@functools.lru_cache(maxsize=4096)
-def _name_of(name: bytes) -> str:
-    return msgspec.json.decode(b'"%b"' % name, type=str)
 
 
 def warm() -> None:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Final, Protocol
+from typing import Final, Protocol
 
-import msgspec
 import numpy as np
 from aiohttp import web
 
 from sentinel.clock import Clock, SystemClock
 from sentinel.ingest.body import Reception, Take
 from sentinel.ingest.packed import unpack
+from sentinel.ingest.push_config import PushConfig
 from sentinel.ingest.source import PartitionStatus, Sink
 from sentinel.model import Payloads
 
@@ -39,29 +39,11 @@ _PLAIN: Final = frozenset(["", "identity"])
 _PACKED: Final = frozenset(["gzip", "deflate"])
 _OPEN, _CLOSE = ord("{"), ord("}")
 
-Size = Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)]
-
 
 class Split(Protocol):
     """Makes one record of each line of a body that is not empty."""
 
     def __call__(self, source: str, format: str, body: bytes, *, arrival_ms: int) -> Payloads: ...
-
-
-class PushConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Samples that others push to our own HTTP server: lines, and Prometheus remote write.
-
-    `body_bytes` bounds a request as it is sent, `decompressed_bytes` what is in it, `in_flight_bytes` the
-    bodies of all requests that are not answered yet.
-    """
-
-    body_bytes: Size = 8 << 20
-    decompressed_bytes: Size = 64 << 20
-    in_flight_bytes: Size = 256 << 20
-
-    def __post_init__(self) -> None:
-        if self.body_bytes > self.in_flight_bytes or self.decompressed_bytes > self.in_flight_bytes:
-            raise ValueError("in_flight_bytes must hold at least one body, packed and unpacked")
 
 
 class PushSource:

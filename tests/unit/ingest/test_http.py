@@ -16,7 +16,8 @@ from conftest import MemorySink
 
 from sentinel.clock import ManualClock
 from sentinel.decode.lines import split_lines
-from sentinel.ingest.http import PATH, PushConfig, PushSource, disabled_routes, routes
+from sentinel.ingest.http import PATH, PushSource, disabled_routes, routes
+from sentinel.ingest.push_config import PushConfig
 
 LINES = b'{"a":1}\n\n  {"b":2} \r\n{"c":3}'
 GZIP = {"Content-Encoding": "gzip"}

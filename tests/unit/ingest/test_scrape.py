@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.clock import ManualClock
-from sentinel.ingest.scrape import ScrapeConfig, ScrapeSource, count_samples, next_time, offset_ms
+from sentinel.ingest.scrape import ScrapeSource, count_samples, next_time, offset_ms
+from sentinel.ingest.scrape_config import ScrapeConfig
 from sentinel.model import Duration, Labels
 
 BODY = b'# TYPE a counter\na_total{x="1"} 1\n\n  b 2 123\n# EOF\n'
