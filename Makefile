@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-long conformance lint format bench bench-rules clean
+.PHONY: setup demo test test-long conformance lint format bench bench-million bench-rules clean
 
 setup: .venv/ready
 
@@ -35,8 +35,13 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# All parts, or some with settings of theirs: make bench PARTS="throughput repeats=1 latency"; HOW=--quick is short.
 bench: setup
-	$(BIN)/python -m benchmarks.end_to_end
+	$(BIN)/python -m benchmarks $(HOW) $(PARTS)
+
+# Ten minutes of a million series; fewer with SECONDS_LONG=60.
+bench-million: setup
+	$(BIN)/python -m benchmarks $(HOW) million $(if $(SECONDS_LONG),seconds=$(SECONDS_LONG))
 
 bench-rules: setup
 	$(BIN)/python -m benchmarks.rules
