@@ -6,6 +6,8 @@ name if it has verbs of its own.
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ class _Verbs(TyperGroup):
         if isinstance(verb, typer.Typer):
             command = typer.main.get_command(verb)
         else:
-            app = typer.Typer(add_completion=False)
+            app = typer.Typer(add_completion=False, rich_markup_mode=None)
             app.command(cmd_name)(verb)
             command = typer.main.get_command(app)
         command.name = cmd_name
@@ -38,7 +40,12 @@ class _Verbs(TyperGroup):
 
 
 app = typer.Typer(
-    name="sentinel", cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="sentinel",
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # to draw boxes costs more than to check a file
 )
 
 
@@ -59,6 +66,8 @@ def _sentinel(
 
 def main() -> None:
     """Runs the verb that the arguments name. Mistakes of the user end it with status 1, one line each."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # typer's: it would read what is installed
+    gc.set_threshold(100_000)  # imports make objects that stay: looking through them is a fifth of a start
     try:
         app(prog_name="sentinel")
     except SentinelError as error:

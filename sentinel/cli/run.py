@@ -24,6 +24,8 @@ def _duration(text: str | Duration) -> Duration:
     return duration
 
 
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread that wants to go on waits for one that computes in Python."""
 TIMEOUT: Final = Duration(10_000)
 LOOKBACK: Final = Duration(300_000)
 
@@ -91,9 +93,14 @@ async def _daemon(
 
 
 def _prepare_process() -> None:
-    """Series and label sets live long and hold no cycles: walking them is a fifth of taking in a new one."""
+    """Series and label sets live long and hold no cycles: walking them is a fifth of taking in a new one.
+
+    A thread that computes for long, as for the answer to a query, must not be waited for at each of the short
+    steps that an alert takes.
+    """
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform != "win32":
         import resource
 

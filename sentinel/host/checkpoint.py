@@ -1,15 +1,23 @@
-"""Snapshots of the host: taken between two inputs, written aside by another thread."""
+"""Snapshots of the host: of one moment between two inputs, captured and written by a forked child.
+
+The inbox stands still for the fork alone. Where none is to be had the state is copied here and now, and
+written by a thread.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from sentinel.engine import Engine
 from sentinel.host.accounts import Accounts
+from sentinel.host.child import Child, fork
 from sentinel.host.memory import give_back
 from sentinel.host.watermarks import SourceTime
 from sentinel.store import snapshot
@@ -17,6 +25,25 @@ from sentinel.telemetry import SNAPSHOT_LAST, SNAPSHOT_STALL, logger
 
 log = logger("host")
 State = dict[str, Any]
+
+PATIENCE_SECONDS: Final = 300.0
+"""A child that takes longer hangs."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where a snapshot stands: the journal's last entry, the end of the alert log, positions by source."""
+
+    journal: int
+    log: int
+    positions: dict[str, dict[str, int]]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of writing one."""
+
+    size_bytes: int = 0
+    error: str = ""
+    hint: str = ""
 
 
 def capture(engine: Engine, times: dict[str, SourceTime], accounts: Accounts) -> State:
@@ -29,50 +56,82 @@ def capture(engine: Engine, times: dict[str, SourceTime], accounts: Accounts) ->
 
 
 class Checkpoints:
-    """One snapshot at a time; `kept` is told when it is on disk, from the writing thread."""
+    """One snapshot at a time; `kept` is told when it is on disk, from the waiting thread."""
 
-    def __init__(self, folder: Path, kept: Callable[[State], None]) -> None:
+    def __init__(self, folder: Path, kept: Callable[[Mark], None]) -> None:
         self._folder, self._kept = folder, kept
-        self._writer = ThreadPoolExecutor(1, "snapshot")
-        self._running: Future[None] | None = None
+        self._running: threading.Thread | None = None
         self.trouble = ""
         """Why the last snapshot could not be kept, or nothing."""
 
-    def load(self) -> State | None:
-        return snapshot.load(self._folder)
+    def restore(self, take: Callable[[State], object]) -> bool:
+        """Gives `take` the newest snapshot, if there is one; StateError if none can be read."""
+        state = snapshot.load(self._folder)
+        if state is None:
+            return False
+        take(state)
+        del state
+        give_back()
+        return True
 
     @property
     def busy(self) -> bool:
-        return self._running is not None and not self._running.done()
+        return self._running is not None and self._running.is_alive()
 
-    def take(self, state: Callable[[], State]) -> None:
-        """Capture now, write later. The time that the capture takes is time the inbox stands still."""
+    def take(self, state: Callable[[], State], mark: Mark) -> None:
+        """A snapshot of now. `state` is asked in the child: it takes no lock that another thread may hold."""
+        self.finish()
         begun = time.perf_counter()
-        captured = state()
+        done = self._begin(state)
         SNAPSHOT_STALL.observe(time.perf_counter() - begun)
-        self._running = self._writer.submit(self._write, captured)
-        self._running.add_done_callback(lambda _: give_back())
+        self._running = threading.Thread(
+            target=self._conclude, args=(done, mark), name="snapshot", daemon=True
+        )
+        self._running.start()
 
     def finish(self) -> None:
         """Wait until the running one is on disk."""
         if self._running is not None:
-            self._running.result()
+            self._running.join()
 
-    def close(self) -> None:
-        self._writer.shutdown()
-
-    def _write(self, state: State) -> None:
+    def _begin(self, state: Callable[[], State]) -> Callable[[], Outcome]:
+        """What gives the outcome when it is there."""
         try:
-            size = snapshot.save(self._folder, state)
+            child = fork(lambda: msgspec.msgpack.encode(_write(self._folder, state)))
         except OSError as error:
-            log.error("snapshot failed", error=str(error), folder=str(self._folder), hint="free some space")
-            self.trouble = f"no snapshot can be written: {error.strerror}"
-            return
-        except Exception as error:  # a bug of ours, in a thread where nobody would hear of it
-            log.critical("snapshot failed", error=repr(error), exc_info=True)
-            self.trouble = f"no snapshot can be written: {error!r}"
+            log.debug("snapshot without a fork", error=str(error))
+            return partial(_write_here, self._folder, [state()])
+        return partial(_wait, child)
+
+    def _conclude(self, done: Callable[[], Outcome], mark: Mark) -> None:
+        outcome = done()
+        if outcome.error:
+            log.error("snapshot failed", error=outcome.error, folder=str(self._folder), hint=outcome.hint)
+            self.trouble = f"no snapshot can be written: {outcome.error}"
             return
         self.trouble = ""
         SNAPSHOT_LAST.set_to_current_time()
-        log.debug("snapshot kept", bytes=size)
-        self._kept(state)
+        log.debug("snapshot kept", bytes=outcome.size_bytes)
+        self._kept(mark)
+
+
+def _write(folder: Path, state: Callable[[], State]) -> Outcome:
+    try:
+        return Outcome(snapshot.save(folder, state()))
+    except OSError as error:
+        return Outcome(error=error.strerror or repr(error), hint="free some space")
+    except Exception as error:  # a bug of ours, where nobody would hear of it
+        return Outcome(error=repr(error), hint="this is a bug")
+
+
+def _write_here(folder: Path, captured: list[State]) -> Outcome:
+    outcome = _write(folder, captured.pop)
+    give_back()
+    return outcome
+
+
+def _wait(child: Child) -> Outcome:
+    try:
+        return msgspec.msgpack.decode(child.answer(PATIENCE_SECONDS), type=Outcome)
+    except (OSError, msgspec.MsgspecError) as error:
+        return Outcome(error=str(error), hint="is there memory for it?")
