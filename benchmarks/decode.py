@@ -9,6 +9,7 @@ if a kernel is not at least three times as fast as `json.loads`, or does not rea
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import statistics
@@ -17,10 +18,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import fastavro
 import msgspec
 import numpy as np
 
 from sentinel.decode import Limits, warm
+from sentinel.decode.avro import AvroConfig, AvroDecoder
 from sentinel.decode.influx import InfluxConfig, InfluxDecoder, split_points
 from sentinel.decode.json import JsonConfig, JsonDecoder
 from sentinel.decode.openmetrics import OpenMetricsConfig, OpenMetricsDecoder
@@ -176,6 +179,25 @@ def many_values(samples: int, rounds: int) -> None:
     measure(ways, 3 * len(lines), rounds)
 
 
+def avro(records: list[bytes], values: bytes, rounds: int) -> None:
+    """The samples of JSON records as Avro's."""
+    decoder = AvroDecoder(AvroConfig(), Limits(), 60_000)
+    schema, bodies = decoder.schemas.find(1), []
+    for record in records:
+        fastavro.schemaless_writer(out := io.BytesIO(), schema, json.loads(record))
+        bodies.append(out.getvalue())
+    many = payloads([b"\0\0\0\0\1" + body for body in bodies])
+    assert decoder.decode(many).batch.value.tobytes() == values
+    print(f"Avro, {sum(map(len, bodies)) // len(bodies)} bytes")
+    ways = {
+        "to columns": lambda: decoder.decode(many),
+        "fastavro, objects only": lambda: [
+            fastavro.schemaless_reader(io.BytesIO(body), schema, None) for body in bodies
+        ],
+    }
+    measure(ways, len(bodies), rounds)
+
+
 def main(samples: int = 50_000, rounds: int = 7) -> None:
     warm()
     records, text = json_records(samples), exposition(samples)
@@ -206,6 +228,7 @@ def main(samples: int = 50_000, rounds: int = 7) -> None:
         rounds,
     )
     many_values(samples, rounds)
+    avro(records, scan.decode(many).batch.value.tobytes(), rounds)
     ratio = medians["json.loads, objects only"] / medians["kernel, to columns"]
     sys.exit(f"the kernel is only {ratio:.1f} times as fast as json.loads" if ratio < 3 else 0)
 

@@ -18,40 +18,20 @@ from sentinel.model import AlertEvent, Int64s, Labels, SampleBatch
 from sentinel.promql import Evaluator
 from sentinel.promql.plan import share
 from sentinel.rules.active import ActiveAlert, resolved
+from sentinel.rules.alert_series import METRICS as ALERT_METRICS
+from sentinel.rules.arrivals import Arrivals
 from sentinel.rules.context import Context, Guard
 from sentinel.rules.filling import Filling
 from sentinel.rules.group import RunningGroup
 from sentinel.rules.load import RuleGroup
+from sentinel.rules.past import PastSamples
+from sentinel.store import tracked
 from sentinel.store.journal import Step
 from sentinel.store.store import DROP_REASONS, Store
+from sentinel.store.tracked import Tracked
 
 SWEEP_MS: Final = 60_000
 """How often, in event time, vanished series are forgotten."""
-
-
-class Tracked(msgspec.Struct, frozen=True, eq=False):
-    """The series that a target had: slots in order, and the serial numbers that tell reused slots apart."""
-
-    slots: Int64s
-    serials: Int64s
-
-    @classmethod
-    def of(cls, slots: Int64s, store: Store) -> Tracked:
-        """Of the slots of a batch; -1 is none."""
-        known = np.unique(slots[slots >= 0])
-        return cls(known, store.serial[known])
-
-    def without(self, others: Tracked, store: Store) -> list[Labels]:
-        """Series that are here, not among `others`, and still known to the store."""
-        if np.array_equal(self.serials, others.serials):
-            return []
-        mine = ~np.isin(self.serials, others.serials)
-        return Tracked(self.slots[mine], self.serials[mine]).labels(store)
-
-    def labels(self, store: Store) -> list[Labels]:
-        """Of those that are still known to the store."""
-        alive = store.serial[self.slots] == self.serials
-        return [store.labels(slot) for slot in self.slots[alive].tolist()]
 
 
 class Short(msgspec.Struct, frozen=True):
@@ -94,6 +74,8 @@ class Engine:
         )
         self._asking = Evaluator(self.store, subquery_step_ms=settings.subquery_step_ms, forgetful=True)
         self._filling = Filling(self.store, settings.retention_ms)
+        self.past = PastSamples(self.store, self._filling)
+        """Another input beside `ingest`: what was read again for windows that are not full."""
         self._swept_ms = 0
         self._held_by: dict[str, int] = {}
         self._targets: dict[tuple[str, str], Tracked] = {}
@@ -103,7 +85,8 @@ class Engine:
         self, source: str, batch: SampleBatch, series_limit: int = 1 << 62
     ) -> tuple[int, dict[str, int]]:
         """Take samples in. Returns (stored, dropped by reason)."""
-        _, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        slots, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        self.arrivals.note(slots, self._bits[source])
         if not self.groups and len(batch):
             self._sweep(int(batch.timestamp_ms.max()))  # no evaluation says what time it is
         dropped = {reason: int(counts[code]) for code, reason in DROP_REASONS.items() if counts[code]}
@@ -114,10 +97,13 @@ class Engine:
     ) -> tuple[int, dict[str, int]]:
         """As `ingest`, of all that a target has at `at_ms`: what it has no longer ends then."""
         slots, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        self.arrivals.note(slots, self._bits[source])
         before = self._targets.get((source, target))
-        here = self._targets[source, target] = Tracked.of(slots, self.store)
+        here = self._targets[source, target] = Tracked.of(np.unique(slots), self.store)
         if before is not None:
-            self.store.end(before.without(here, self.store), at_ms)
+            gone = before.without(here, self.store)
+            tracked.end(self.store, gone, at_ms)
+            self.arrivals.note(gone, self._bits[source])
         dropped = {reason: int(counts[code]) for code, reason in DROP_REASONS.items() if counts[code]}
         return int(counts[0]), dropped
 
@@ -181,11 +167,13 @@ class Engine:
         return tuple(name for name, bit in self._bits.items() if mask & bit)
 
     def snapshot(self) -> dict[str, Any]:
+        series, counts = tracked.dump(self._targets.values(), self.store)
         return {
             "sources": list(self.settings.sources),
             "store": self.store.snapshot(),
             "groups": {key: group.snapshot() for key, group in self.groups.items()},
-            "targets": [(*key, tracked.labels(self.store)) for key, tracked in self._targets.items()],
+            "targets": [(*key, count) for key, count in zip(self._targets, counts, strict=True)],
+            "target_series": series,
             "swept_ms": self._swept_ms,
             "filling": self._filling.snapshot(),
             "held_by": {key: self.names(mask) for key, mask in self._held_by.items() if mask},
@@ -202,23 +190,33 @@ class Engine:
         self.store.restore(stored)
         self._swept_ms = state["swept_ms"]
         self._held_by = {key: self.mask(names) for key, names in state.get("held_by", {}).items()}
-        here = (each for each in state.get("targets", ()) if each[0] in self._bits)
-        for source, target, series in here:
-            slots = np.array([self.store.find(labels) for labels in series], np.int64)
-            self._targets[source, target] = Tracked.of(slots, self.store)
+        self._restore_targets(state)
         if "filling" in state:
             now = self._filling.demands
             self._filling.restore(state["filling"])
             self._filling.change(now, max((each["last_ms"] for each in state["groups"].values()), default=0))
         return self._adopt(state["groups"])
 
+    def _restore_targets(self, state: dict[str, Any]) -> None:
+        targets = state.get("targets", ())
+        counts = [count for _, _, count in targets]
+        series = state.get("target_series")
+        if series is None:  # earlier releases had lists instead of numbers
+            series = [labels for each in counts for labels in each]
+        for (source, target, _), group in zip(targets, tracked.load(series, counts, self.store), strict=True):
+            if source in self._bits:
+                self._targets[source, target] = group
+
     def _install(self, groups: Sequence[RuleGroup]) -> None:
         last_ms = max((group.last_ms for group in self.groups.values()), default=0)
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
+        self.arrivals = Arrivals(self.groups.values())
         self._held_by = {key: mask for key, mask in self._held_by.items() if key in self.groups}
         rules = {(group.key, name) for group in self.groups.values() for name in group.guarded}
         self._context.guard.loaded(rules)
         demands = [demand for group in self.groups.values() for demand in group.demands()]
+        recorded = (rule.record for group in groups for rule in group.rules if rule.record)
+        self._filling.made = frozenset((*ALERT_METRICS, *recorded))
         self._filling.change(demands, last_ms)
         self.store.demand(demands)
         share(query for group in self.groups.values() for rule in group.rules for query in rule.queries)
@@ -233,7 +231,8 @@ class Engine:
             left = group.restore(state) if group else [rule_state for _, rule_state in state["rules"]]
             for rule_state in left:
                 # A millisecond later: at the very time of a sample its value might outweigh the marker.
-                self.store.end(rule_state["series"], state.get("sample_ms", state["last_ms"]) + 1)
+                gone = Tracked.load(rule_state["series"], self.store)
+                tracked.end(self.store, gone.slots, state.get("sample_ms", state["last_ms"]) + 1)
                 alerts = map(ActiveAlert.load, rule_state.get("active", ()))
                 events += [resolved(alert.told, state["last_ms"]) for alert in alerts if alert.told]
         return events

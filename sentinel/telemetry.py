@@ -7,7 +7,6 @@ import logging
 import sys
 from typing import Any, TextIO, cast
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
@@ -47,6 +46,12 @@ RULE_EVALUATIONS = Counter(
 RULES_SHORT = Gauge(
     "sentinel_rules_short",
     "Rules that look further back than was kept before they came: their windows still fill.",
+    registry=REGISTRY,
+)
+REFILL_PENDING = Gauge(
+    "sentinel_refill_pending_records",
+    "Records still to be read again to fill windows that rules ask for anew.",
+    ["source"],
     registry=REGISTRY,
 )
 RULE_FAILURES = Counter(
@@ -117,13 +122,27 @@ RELOAD_OK = Gauge(
 BUILD_INFO = Gauge("sentinel_build_info", "Constant 1.", ["version"], registry=REGISTRY)
 
 
+class _Logger:
+    """structlog's, which is imported with the first line: most commands never write one."""
+
+    def __init__(self, room: str) -> None:
+        self._room = room
+
+    def __getattr__(self, name: str) -> Any:
+        import structlog
+
+        return getattr(structlog.get_logger(room=self._room), name)
+
+
 def logger(room: str) -> Any:
     """A logger with the fixed field `room`; events are short words, everything else is a field."""
-    return structlog.get_logger(room=room)
+    return _Logger(room)
 
 
 def configure_logging(level: str = "info") -> None:
     """Logfmt on a terminal, JSON lines otherwise; always to standard error."""
+    import structlog
+
     # The Kafka client repeats itself while a broker is away; sources and topics say it once themselves.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.basicConfig(level=logging.WARNING, handlers=[_FromLibraries()], force=True)

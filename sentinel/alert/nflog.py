@@ -7,6 +7,7 @@ among all who wait for one at the same time.
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from concurrent.futures import Executor
 from pathlib import Path
@@ -24,6 +25,8 @@ from sentinel.telemetry import logger
 _LOG = logger("alert")
 
 AGAIN_SECONDS: Final = 1.0
+LATEST_SECONDS: Final = 1.0
+"""What nobody waits for is committed with something else, at the latest so long after the commit before."""
 _VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 0), position INTEGER NOT NULL);
@@ -157,8 +160,9 @@ class Saver:
     """Collects changes and commits them in another thread.
 
     `save` returns once everything changed before the call is on disk. Callers that come while a commit runs
-    share the next one. A commit that fails is tried again for ever: nothing may be told that is not on disk.
-    Meanwhile `trouble` says what is wrong.
+    share the next one; what nobody has to wait for goes with it, if it comes within a second. A commit that
+    fails is tried again for ever: nothing may be told that is not on disk. Meanwhile `trouble` says what is
+    wrong.
     """
 
     def __init__(self, log: NotificationLog, executor: Executor) -> None:
@@ -166,6 +170,7 @@ class Saver:
         self.trouble = ""
         self._log, self._executor = log, executor
         self._lock = asyncio.Lock()
+        self._saved = 0.0
 
     async def save(self) -> None:
         mine = self.changes
@@ -175,6 +180,13 @@ class Saver:
             self.changes = Changes()
             while not await self._written(mine):  # noqa: ASYNC110 - nobody tells when a disk has room
                 await asyncio.sleep(AGAIN_SECONDS)
+            self._saved = asyncio.get_running_loop().time()
+
+    def seconds_left(self) -> float:
+        """How long what was changed may still wait for a commit that somebody needs."""
+        if not self.changes:
+            return math.inf
+        return max(0.0, self._saved + LATEST_SECONDS - asyncio.get_running_loop().time())
 
     async def _written(self, changes: Changes) -> bool:
         try:

@@ -1,8 +1,9 @@
 """The alert pipeline: reads the alert log, groups, decides, tells, and remembers what was told.
 
 Each step takes in what the log holds and flushes the groups that are due; one commit makes both durable, and
-only then is anybody told. Telling runs in a task per group and integration, so a slow receiver holds up no
-other.
+only then is anybody told. Where nobody is to be told the commit waits for the next one, a second at most: all
+of it follows from the log again. Telling runs in a task per group and integration, so a slow receiver holds
+up no other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sentinel.alert.log import AlertLog
 from sentinel.alert.nflog import NotificationLog, Saver
 from sentinel.alert.tell import Deliver, Failing, Teller
 from sentinel.clock import Clock
+from sentinel.model import AlertEvent
 from sentinel.telemetry import logger
 
 _LOG = logger("alert")
@@ -110,24 +112,33 @@ class AlertPipeline:
 
     async def _step(self, tasks: asyncio.TaskGroup) -> bool:
         """Takes in, flushes, commits; true if the log may hold more."""
-        loop = asyncio.get_running_loop()
-        events = await loop.run_in_executor(self._executor, self._log.read, self._read_to, _AT_A_TIME)
+        events = self._log.recent(self._read_to)
+        if events is None:
+            events = await self._read()
         now = self._clock.now_ms()
         for self._read_to, event in events:
             self._dispatcher.put(event, now)
         if events:
             self._saver.changes.position = self._read_to
-        for ledger in self._dispatcher.flush_due(now):
+        ledgers = self._dispatcher.flush_due(now)
+        for ledger in ledgers:
             tasks.create_task(self._dispatcher.serve(ledger))
         self._dispatcher.forget(now)
-        reached = self._read_to
-        await self._saver.save()
-        self.position = reached
-        return len(events) == _AT_A_TIME
+        if ledgers or not self._saver.seconds_left():
+            reached = self._read_to
+            await self._saver.save()
+            self.position = reached
+        return self._read_to < self._log.end
+
+    async def _read(self) -> list[tuple[int, AlertEvent]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._log.read, self._read_to, _AT_A_TIME)
 
     async def _sleep(self) -> None:
         now, at = self._clock.now_ms(), self._dispatcher.next_ms()
-        longest = _HELD_SECONDS if self._dispatcher.holding else _IDLE_SECONDS
+        longest = min(
+            _HELD_SECONDS if self._dispatcher.holding else _IDLE_SECONDS, self._saver.seconds_left()
+        )
         seconds = longest if at is None else min(longest, max(0, at - now) / 1000)
         try:
             async with asyncio.timeout(seconds):

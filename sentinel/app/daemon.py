@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinel import __version__, decode, telemetry
+from sentinel import __version__, telemetry
 from sentinel.alert.log import AlertLog
 from sentinel.api import lifecycle, prometheus
 from sentinel.api.server import Server, serve
 from sentinel.api.web_config import load_web_config
+from sentinel.app import warm
 from sentinel.app.sources import Sources, source_labels, source_names
 from sentinel.app.state_folder import Folder
 from sentinel.app.supervision import Supervisor
@@ -63,7 +64,7 @@ class App:
         self.engine = Engine(groups_of(config), settings, suspects)
         host_settings = HostSettings(options.storage, options.snapshot_interval_ms)
         self.host = Host(self.engine, self.events, self.clock, host_settings, suspects)
-        self.sources = Sources(config, self.host, self.clock, options.listen)
+        self.sources = Sources(config, self.host, self.clock, options.listen, options.storage)
         self.host.attach(self.sources.feeds)
         self.telling = Telling(
             config,
@@ -93,9 +94,9 @@ class App:
         telemetry.RELOAD_OK.set(1)
         telemetry.REGISTRY.register(self.host.accounts)
         self._handle_signals()
-        await asyncio.to_thread(decode.warm)  # ready means that the first record waits for no compiler
+        await asyncio.to_thread(warm.load, self.sources.feeds)
         server = await self._serve()
-        self.host.start()
+        await asyncio.to_thread(self.host.start)  # meanwhile it answers that it is not ready yet
         watching = self._loop.create_task(self._watch())
         watching.add_done_callback(lambda _: self.stop())
         try:

@@ -110,6 +110,15 @@ def _check_source(source: SourceConfig, whole: bool) -> Iterator[Problem]:
     if source.decoder not in known:
         hint = advice(source.decoder, known)
         yield Problem(source, ("format",), f"unknown format {source.decoder!r}", hint)
+    if source.decoder == "avro" and (source.kafka is None or source.schema_registry is None) and whole:
+        message = "avro is read from kafka, with schemas of a registry"
+        yield Problem(source, ("format",), message, "schema_registry: {url: http://registry:8081}")
+    if source.schema_registry is not None and source.decoder != "avro" and whole:
+        message = f"schema_registry is for avro, and the format is {source.decoder}"
+        yield Problem(source, ("schema_registry",), message)
     if source.dead_letter_topic and source.kafka is None and whole:
         message = "dead_letter_topic is for kafka sources: the letters go to the source's own cluster"
         yield Problem(source, ("dead_letter_topic",), message)
+    if source.refill != SourceConfig(name="").refill and source.kafka is None and whole:
+        message = "refill is for kafka sources: what was pushed or scraped cannot be had again"
+        yield Problem(source, ("refill",), message)

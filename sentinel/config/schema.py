@@ -6,13 +6,18 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
+from sentinel.decode.avro_config import AvroConfig
+from sentinel.decode.influx_config import InfluxConfig
 from sentinel.decode.json import JsonConfig
 from sentinel.decode.limits import Limits
+from sentinel.decode.otlp_config import OtlpConfig
 from sentinel.documents.json_schema import schema_of
-from sentinel.ingest.http import PushConfig
 from sentinel.ingest.kafka import KafkaConfig
 from sentinel.ingest.kafka_connection import KafkaConnection
-from sentinel.ingest.scrape import ScrapeConfig
+from sentinel.ingest.past import RefillConfig
+from sentinel.ingest.push_config import PushConfig
+from sentinel.ingest.schema_registry_config import SchemaRegistryConfig
+from sentinel.ingest.scrape_config import ScrapeConfig
 from sentinel.model import Duration, Secret
 from sentinel.notify.alertmanager import ForwardConfig
 from sentinel.notify.heartbeat import HeartbeatConfig
@@ -63,9 +68,14 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     http: PushConfig | None = None
     format: str = ""
     json: JsonConfig = JsonConfig()
+    influx: InfluxConfig = InfluxConfig()
+    otlp: OtlpConfig = OtlpConfig()
+    avro: AvroConfig = AvroConfig()
+    schema_registry: SchemaRegistryConfig | None = None
     dead_letter_topic: str = ""
     limits: LimitsConfig = LimitsConfig()
     time: TimeConfig = TimeConfig()
+    refill: RefillConfig = RefillConfig()
 
     @property
     def decoder(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from sentinel.errors import StateError
@@ -29,6 +30,7 @@ class Durable:
         self._beat = beat
         self._journal, self._events = journal, events
         self._given_up = False
+        self._syncing = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
     def give_up(self) -> None:
         """The process is to end: from now on a failing write raises StateError."""
@@ -50,9 +52,17 @@ class Durable:
         self._patiently(self._journal.sync)
 
     def publish(self, events: Sequence[AlertEvent]) -> None:
-        """Into the alert log, behind everything that led to them."""
-        self.sync()
-        self._patiently(lambda: self._events.append(events))
+        """Into the alert log; seen there once everything that led to them is as durable as they are.
+
+        Two files are synced in about the time of one.
+        """
+        self.write()
+        journaled = self._syncing.submit(self._journal.sync)
+        try:
+            self._patiently(lambda: self._events.add(events, self._journal.last))
+        finally:
+            journaled.result()
+        self._events.show()
 
     def roll(self) -> None:
         """Sync, and begin a new segment: the old one can be cut behind a snapshot."""

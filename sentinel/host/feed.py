@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from sentinel.ingest.past import PastReader
 from sentinel.ingest.source import PartitionStatus
 from sentinel.model import Decoded, Payloads
 
@@ -48,3 +49,5 @@ class Feed(msgspec.Struct, frozen=True):
     max_wait_ms: int = 300_000
     refused: Refused | None = None
     hold: Hold = lambda partitions: None
+    past: PastReader | None = None
+    """Reads again what is older than all that is kept; None: it cannot be had again."""

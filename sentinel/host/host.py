@@ -1,7 +1,7 @@
 """The host: one thread that feeds the engine, tells it the time, and writes down what must survive.
 
 Order within a turn: journal inputs, decode and ingest them, look at the sources' times, evaluate what is due,
-journal that, sync, append the events to the alert log. Only then are pushes acknowledged and readers woken.
+journal that, sync journal and alert log side by side. Only then are pushes acknowledged and readers woken.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -16,12 +17,14 @@ from sentinel.clock import Clock
 from sentinel.engine import Engine
 from sentinel.errors import SourceError, StateError
 from sentinel.host.accounts import Accounts
-from sentinel.host.checkpoint import Checkpoints, State, capture
+from sentinel.host.advance import Advance
+from sentinel.host.checkpoint import Checkpoints, Mark, State, capture
 from sentinel.host.durable import Durable
 from sentinel.host.feed import Feed
 from sentinel.host.gauges import Gauges
 from sentinel.host.inbox import Ack, Inbox
 from sentinel.host.intake import Intake
+from sentinel.host.refill import Refill
 from sentinel.host.replay import Replay
 from sentinel.host.schedule import Schedule
 from sentinel.host.settings import EventLog, HostSettings
@@ -29,15 +32,13 @@ from sentinel.host.suspects import Suspects
 from sentinel.host.watermarks import SourceTime
 from sentinel.model import AlertEvent, Payloads
 from sentinel.rules.load import RuleGroup
-from sentinel.store.journal import AdvanceEntry, Journal, Step
+from sentinel.store.journal import Journal
 from sentinel.telemetry import logger
 
 log = logger("host")
 T = TypeVar("T")
 
 INBOX_RECORDS: Final = 500_000
-TURN_SECONDS: Final = 0.1
-"""A backlog of evaluations yields to the inbox this often."""
 TICK_MS: Final = 1_000
 """How far the journaled time of arrival may lag: it bounds timestamps from the future."""
 STOP_SECONDS: Final = 20.0
@@ -68,9 +69,13 @@ class Host:
         self.gauges = Gauges(engine, self.times, self._schedule)
         self._intake = Intake(engine, self.times, self.accounts, self._schedule, suspects)
         self._intake.arrival_ms = self.beat_ms
+        self.refill = Refill(engine, self.times, suspects)
+        self._inputs = ChainMap(self.times, self.refill.times)
+        """The sources, and of some the past that is read beside the present."""
+        self._advance = Advance(engine, self.durable, self._inputs, self._intake, lambda: self.on_events())
         self._snapshot_ms = self.beat_ms
         self._cut = (0, 0)
-        self._stopping = self._unfinished = self._has_past = False
+        self._stopping = self._has_past = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.on_events: Callable[[], None] = lambda: None
         """Called on the engine's thread when the alert log has grown."""
@@ -95,20 +100,26 @@ class Host:
         return self.durable.trouble or self._checkpoints.trouble
 
     def positions(self, source: str) -> Mapping[str, int]:
-        return dict(self.times[source].positions)
+        time = self._inputs.get(source)
+        return {} if time is None else dict(time.positions)
 
     def attach(self, feeds: Sequence[Feed]) -> None:
         """The sources, in the order of the engine's settings; before `start`."""
         self.times.update((feed.name, SourceTime(feed)) for feed in feeds)
         self.accounts.open(self.times)
+        self.refill.attach(feeds)
 
     def start(self) -> None:
-        """Restore the newest snapshot and begin to replay what came after it; StateError if neither works."""
-        state = self._checkpoints.load()
-        after = self._restore(state) if state is not None else 0
-        self._has_past = state is not None or self._journal.last > 0
-        self._events.remember(self.log_position)
-        self._replay = Replay(self._journal.read(after), self.times, self._intake, self._advance_again)
+        """Restore the newest snapshot and begin to replay what came after it; StateError if neither works.
+
+        With many series it takes seconds, in which the caller's thread does nothing else.
+        """
+        restored = self._checkpoints.restore(self._restore)
+        if not restored:
+            self._events.remember(0, self._journal.last)
+        self._has_past = restored or self._journal.last > 0
+        entries = self._journal.read(self._cut[0])
+        self._replay = Replay(entries, self._inputs, self._ingest, self._advance.again)
         self._thread.start()
 
     async def call(self, work: Callable[[Engine], T]) -> T:
@@ -125,7 +136,7 @@ class Host:
         """Other rules; a snapshot follows at once, so that no replay crosses a reload."""
 
         def work(engine: Engine) -> None:
-            self._publish(engine.reload(groups))
+            self._advance.publish(engine.reload(groups))
             self.gauges.reloaded()
             self._snapshot_ms = 0
 
@@ -172,20 +183,23 @@ class Host:
         for source in self.times.values() if self._has_past else ():
             source.resume(self._now())
         for number, payloads in deferred:
-            self._intake.ingest(payloads, number)
+            self._ingest(payloads, number)
         for payloads in self._replay.rest():
-            self._intake.ingest(payloads)
+            self._ingest(payloads)
         log.info("ready", series=len(self.engine.store.index), groups=len(self.engine.groups))
 
     def _turn(self) -> None:
         now_ms = self._now()
-        wait_ms = 0 if self._unfinished else self._schedule.wait_ms(now_ms)
-        for number, payloads in self._receive(wait_ms / 1000, self._intake.ingest):
-            self._intake.ingest(payloads, number)
+        wait_ms = 0 if self._advance.unfinished else self._schedule.wait_ms(now_ms)
+        for number, payloads in self._receive(wait_ms / 1000, self._ingest):
+            self._ingest(payloads, number)
         now_ms = self._now()
         for source in self.times.values():
             source.update(now_ms)
-        self._advance(self._schedule.due(now_ms), now_ms)
+        self._advance.due(self._schedule.due(now_ms), now_ms, self.gauges)
+        self.refill.give_way(now_ms, busy=self._advance.unfinished)
+        if self.refill.plan():
+            self._snapshot_ms = 0
         if now_ms - self._snapshot_ms >= self._settings.snapshot_interval_ms and not self._checkpoints.busy:
             self._take_snapshot()
         self.gauges.update(now_ms)
@@ -202,7 +216,10 @@ class Host:
                 item()
                 continue
             payloads, ack = item
-            if self.times[payloads.source].feed.replayable:
+            source = self._inputs.get(payloads.source)
+            if source is None:
+                continue  # of a past that nobody asks for any more
+            if source.feed.replayable:
                 self._tick()
                 kafka(payloads)
             else:
@@ -217,72 +234,44 @@ class Host:
             ack()
         return journaled
 
+    def _ingest(self, payloads: Payloads, number: int = 0) -> None:
+        if payloads.source in self.times:
+            self._intake.ingest(payloads, number)
+        elif payloads.source in self.refill.times:
+            self.refill.ingest(payloads, self._intake.arrival_ms)
+
     def _tick(self) -> None:
         """Journal the time before records are judged by it, so that a replay judges the same."""
         now_ms = self._now()
         if not self.replaying and now_ms - self._intake.arrival_ms >= TICK_MS:
-            self._record(now_ms, [])
-
-    def _advance(self, steps: list[Step], now_ms: int) -> None:
-        """Evaluate for one turn; what remains is due again next time."""
-        self._unfinished = False
-        if not steps:
-            return
-        events: list[AlertEvent] = []
-        until = time.monotonic() + TURN_SECONDS
-        done: list[Step] = []
-        for step in steps:
-            begun = time.perf_counter()
-            events += self.engine.advance([step])
-            self.gauges.evaluated(step, time.perf_counter() - begun)
-            done.append(step)
-            if time.monotonic() > until:
-                break
-        self._unfinished = len(done) < len(steps)
-        self._record(now_ms, done)
-        self._publish(events)
-
-    def _advance_again(self, entry: AdvanceEntry) -> None:
-        self._publish([event for step in entry.steps for event in self.engine.advance([step])])
-        self._intake.arrival_ms = entry.now_ms
-        self._beat()
-
-    def _record(self, now_ms: int, steps: list[Step]) -> None:
-        positions = {name: dict(s.positions) for name, s in self.times.items() if s.feed.replayable}
-        self.durable.advance(now_ms, positions, steps)
-        self.durable.write()
-        self._intake.arrival_ms = now_ms
-
-    def _publish(self, events: list[AlertEvent]) -> None:
-        """Durable first, then told."""
-        if events:
-            self.durable.publish(events)
-            self.on_events()
+            self._advance.record(now_ms, [])
 
     def _take_snapshot(self) -> None:
         self._snapshot_ms = self._now()
         self.durable.roll()
-        self._checkpoints.take(self._capture)
+        positions = {name: dict(time.positions) for name, time in self._inputs.items()}
+        mark = Mark(self._journal.last, self._events.end, positions)
+        self._checkpoints.take(lambda: self._capture(mark), mark)
 
-    def _capture(self) -> State:
-        state = capture(self.engine, self.times, self.accounts)
-        ends = {"journal": self._journal.last, "log": self._events.end}
-        return state | ends | {"arrival_ms": self._intake.arrival_ms}
+    def _capture(self, mark: Mark) -> State:
+        ends = {"journal": mark.journal, "log": mark.log, "arrival_ms": self._intake.arrival_ms}
+        refill = {"refill": self.refill.snapshot()}
+        return capture(self.engine, dict(self._inputs), self.accounts) | ends | refill
 
-    def _kept(self, state: State) -> None:
+    def _kept(self, mark: Mark) -> None:
         """The journal may be cut behind the snapshot before this one: that is still there as a spare."""
-        spare, self._cut = self._cut, (state["journal"], state["log"])
+        spare, self._cut = self._cut, (mark.journal, mark.log)
         self.log_position = spare[1]
-        positions = {name: time["positions"] for name, time in state["times"].items()}
 
         def command() -> None:
             self._journal.cut(spare[0])
-            self.suspects.passed(self._now(), positions, state["journal"])
+            self.suspects.passed(self._now(), mark.positions, mark.journal)
+            self.refill.kept(mark.positions)
 
         self._inbox.command(command)
-        self.on_snapshot(positions)
+        self.on_snapshot(mark.positions)
 
-    def _restore(self, state: State) -> int:
+    def _restore(self, state: State) -> None:
         self._intake.arrival_ms = state["arrival_ms"]
         for name, saved in state["times"].items():
             if name in self.times:
@@ -290,8 +279,10 @@ class Host:
         self.accounts.restore(state["accounts"])
         self.log_position = state["log"]
         self._cut = (state["journal"], state["log"])
-        self._publish(self.engine.restore(state["engine"]))
-        return int(state["journal"])
+        self._events.remember(self.log_position, max(self._journal.last, state["journal"]))
+        self._advance.publish(self.engine.restore(state["engine"]))
+        if "refill" in state:
+            self.refill.restore(state["refill"], state["times"])
 
     def _beat(self) -> None:
         self.beat_ms = self._now()

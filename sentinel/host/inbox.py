@@ -89,11 +89,18 @@ class Inbox:
             self._filled.notify()
 
     def take(self, timeout_seconds: float, limit: int = 64) -> list[Item]:
-        """Up to `limit` items in order; waits at most `timeout_seconds` for the first. The thread's side."""
+        """Up to `limit` payloads, or one command: what came in before it is to be looked at first.
+
+        In order; waits at most `timeout_seconds` for the first. The thread's side.
+        """
         with self._filled:
             if not self._items and timeout_seconds > 0:
                 self._filled.wait(timeout_seconds)
-            items = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+            items: list[Item] = []
+            while self._items and len(items) < limit and (not items or isinstance(self._items[0], tuple)):
+                items.append(self._items.popleft())
+                if not isinstance(items[0], tuple):
+                    break
             self._records -= sum(len(item[0]) for item in items if isinstance(item, tuple))
             INBOX.set(self._records)
         if items:

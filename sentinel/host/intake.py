@@ -54,7 +54,7 @@ class Intake:
         oldest_ms, newest_ms = self._take(feed, payloads, number)
         source.observe(payloads.partition, payloads.next_offset, oldest_ms, newest_ms)
         if newest_ms:
-            self._schedule.arrived(feed.name, newest_ms)
+            self._schedule.arrived(newest_ms)
 
     def _take(self, feed: Feed, payloads: Payloads, number: int) -> tuple[int, int]:
         """Store what may be stored; the times of the first and of the newest sample, 0 if there was none."""

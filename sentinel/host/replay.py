@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from sentinel.host.intake import Intake, payloads_of
+from sentinel.host.intake import payloads_of
 from sentinel.host.watermarks import SourceTime
 from sentinel.model import Payloads
 from sentinel.store.journal import AdvanceEntry, Entry
@@ -23,17 +23,17 @@ _END: Final[tuple[int, Entry | None]] = (0, None)
 
 
 class Replay:
-    """`advance` is the host's: what it also does when it runs live."""
+    """`ingest` and `advance` are the host's: what it also does when it runs live."""
 
     def __init__(
         self,
         entries: Iterator[tuple[int, Entry]],
         times: Mapping[str, SourceTime],
-        intake: Intake,
+        ingest: Callable[[Payloads, int], None],
         advance: Callable[[AdvanceEntry], None],
     ) -> None:
         self._entries, self._times = entries, times
-        self._intake, self._advance = intake, advance
+        self._ingest, self._advance = ingest, advance
         self._held: dict[tuple[str, str], deque[Payloads]] = {}
         self._number, self._entry = next(entries, _END)
         self._since_ms = 0
@@ -60,7 +60,7 @@ class Replay:
                     return
                 self._advance(self._without_given_up(self._entry))
             else:
-                self._intake.ingest(payloads_of(self._entry), self._number)
+                self._ingest(payloads_of(self._entry), self._number)
             self._since_ms = now_ms
             self._number, self._entry = next(self._entries, _END)
 
@@ -85,7 +85,7 @@ class Replay:
             if payloads.next_offset > offset:
                 payloads, rest = payloads.split(offset)
                 queue.appendleft(rest)
-            self._intake.ingest(payloads)
+            self._ingest(payloads, 0)
         return time.positions.get(partition, 0) >= offset or self._out_of_reach(time, partition, offset)
 
     def _out_of_reach(self, time: SourceTime, partition: str, offset: int) -> bool:

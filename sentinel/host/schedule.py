@@ -43,12 +43,10 @@ class Schedule:
         self._arrived: dict[str, int] = {}
         self._arrival_done: dict[str, int] = {}
 
-    def arrived(self, source: str, newest_ms: int) -> None:
-        """A batch of `source` was ingested; groups that want to look at once are noted."""
-        bit = self._engine.mask((source,))
-        for group in self._engine.groups.values():
-            if group.spec.on_arrival and group.sources() & bit:
-                self._arrived[group.key] = max(newest_ms, self._arrived.get(group.key, 0))
+    def arrived(self, newest_ms: int) -> None:
+        """A batch was ingested; groups that want to look at once and read of it are noted."""
+        for key in self._engine.arrivals.take():
+            self._arrived[key] = max(newest_ms, self._arrived.get(key, 0))
 
     def due(self, now_ms: int) -> list[Step]:
         """The steps that are due, in order of event time."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sentinel.errors import SourceError
-from sentinel.ingest.packed import TooLargeError
+from sentinel.ingest.codings import TooLargeError
 from sentinel.ingest.source import FAILURES
 
 RETRY_AFTER_SECONDS: Final = 5

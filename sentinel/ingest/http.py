@@ -19,7 +19,7 @@ from aiohttp import web
 
 from sentinel.clock import Clock, SystemClock
 from sentinel.ingest.body import Reception, Take
-from sentinel.ingest.packed import unpack
+from sentinel.ingest.codings import KNOWN, unknown, unpacked
 from sentinel.ingest.push_config import PushConfig
 from sentinel.ingest.source import PartitionStatus, Sink
 from sentinel.model import Payloads
@@ -35,8 +35,6 @@ _TYPES: Final = frozenset(
         "application/x-www-form-urlencoded",  # what curl says unless told otherwise
     ]
 )
-_PLAIN: Final = frozenset(["", "identity"])
-_PACKED: Final = frozenset(["gzip", "deflate"])
 _OPEN, _CLOSE = ord("{"), ord("}")
 
 
@@ -80,25 +78,20 @@ class PushSource:
     async def push(self, request: web.Request) -> web.Response:
         """202 with `{"accepted": lines}`; 400, 413, 415 and 503 with `{"error": what to do}`."""
         encoding = request.headers.get("Content-Encoding", "").lower()
-        if encoding not in _PLAIN | _PACKED:
-            text = f"Content-Encoding {encoding!r} is not known; use gzip or none"
-            return self.reception.refuse(415, "encoding", text)
+        if encoding not in KNOWN:
+            return self.reception.refuse(415, "encoding", unknown(encoding))
         if request.content_type not in _TYPES:
             text = f"Content-Type {request.content_type!r} is not known; use application/x-ndjson"
             return self.reception.refuse(415, "content_type", text)
-        accept = self._take_packed if encoding in _PACKED else self._take
+
+        async def accept(body: bytearray, take: Take) -> web.Response:
+            async with self._unpacking:
+                lines = await unpacked(encoding, body, self._limits.decompressed_bytes, take)
+            payloads = await asyncio.to_thread(self._payloads, lines)
+            await self._sink.put_synced(payloads)
+            return web.json_response({"accepted": len(payloads)}, status=202)
+
         return await self.reception.receive(request, accept)
-
-    async def _take_packed(self, body: bytearray, take: Take) -> web.Response:
-        async with self._unpacking:  # one at a time: what comes out is not counted before it is there
-            unpacked = await asyncio.to_thread(unpack, body, self._limits.decompressed_bytes)
-            take(len(unpacked))
-        return await self._take(unpacked, take)
-
-    async def _take(self, body: bytes | bytearray, take: Take) -> web.Response:
-        payloads = await asyncio.to_thread(self._payloads, bytes(body))
-        await self._sink.put_synced(payloads)
-        return web.json_response({"accepted": len(payloads)}, status=202)
 
     def _payloads(self, body: bytes) -> Payloads:
         """Raises ValueError with a text for the client."""

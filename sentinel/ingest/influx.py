@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from sentinel.clock import Clock, SystemClock
 from sentinel.decode.influx import Survey, split_points
 from sentinel.ingest.body import Reception, Take
-from sentinel.ingest.packed import unpack
+from sentinel.ingest.codings import KNOWN, unknown, unpacked
 from sentinel.ingest.source import Sink
 from sentinel.model import Payloads
 from sentinel.telemetry import REGISTRY
@@ -32,7 +32,6 @@ MOST_PAIRS: Final = 1 << 22
 """Tags and fields. Both of one request: what is made of short ones takes many times the room of its text."""
 _VERSION: Final = {"X-Influxdb-Version": "1.8.10", "X-Influxdb-Build": "OSS"}
 """Clients choose by it what they may send."""
-_PACKED: Final = frozenset(["gzip", "deflate"])
 
 LINES_REFUSED = Counter(
     "sentinel_influx_lines_refused_total",
@@ -89,9 +88,8 @@ class InfluxWrite:
 
     async def _write(self, dialect: Dialect, request: web.Request) -> web.Response:
         encoding = request.headers.get("Content-Encoding", "identity").lower()
-        if encoding not in _PACKED | {"identity", ""}:
-            text = f"Content-Encoding {encoding!r} is not known; use gzip or none"
-            return self._reception.refuse(415, "encoding", text)
+        if encoding not in KNOWN:
+            return self._reception.refuse(415, "encoding", unknown(encoding))
         named = request.query.get("precision", "")
         if named and named not in dialect.precisions:
             text = f"invalid precision {named!r}; use one of {', '.join(dialect.precisions)}"
@@ -99,7 +97,8 @@ class InfluxWrite:
         format = f"influx_{dialect.precisions[named]}" if named else "influx"
 
         async def accept(body: bytearray, take: Take) -> web.Response:
-            lines = await self._unpacked(body, take) if encoding in _PACKED else bytes(body)
+            async with self._unpacking:
+                lines = await unpacked(encoding, body, self._most_bytes, take)
             if lines.count(b"\n") > MOST_LINES or lines.count(b"=") > MOST_PAIRS:
                 text = f"more than {MOST_LINES} lines, or {MOST_PAIRS} tags and fields; send less at once"
                 return self._reception.refuse(413, "too_large", text)
@@ -109,12 +108,6 @@ class InfluxWrite:
             return self._answer(survey)
 
         return await self._reception.receive(request, accept)
-
-    async def _unpacked(self, body: bytearray, take: Take) -> bytes:
-        async with self._unpacking:  # one at a time: what comes out is not counted before it is there
-            unpacked = await asyncio.to_thread(unpack, body, self._most_bytes)
-            take(len(unpacked))
-            return unpacked
 
     def _surveyed(self, format: str, body: bytes) -> Survey:
         lines = split_points(self._source, format, body, arrival_ms=self._clock.now_ms())

@@ -25,7 +25,11 @@ SILENT_MS: Final = 10_000
 
 
 class KafkaConfig(KafkaConnection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A source of records. Positions are kept in snapshots; the group's offsets follow for other tools."""
+    """A source of records. Positions are kept in snapshots; the group's offsets follow for other tools.
+
+    With a `group_instance_id`, another one for each daemon of a group, a restart waits for no rebalance;
+    without one the group waits for `session_timeout` after a crash.
+    """
 
     topics: Annotated[list[str], msgspec.Meta(min_length=1)]
     group_id: Annotated[str, msgspec.Meta(min_length=1)]

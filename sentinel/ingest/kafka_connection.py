@@ -81,7 +81,9 @@ def client_options(connection: KafkaConnection) -> dict[str, Any]:
             "sasl_plain_password": _password(connection),
         }
     if connection.security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(connection)
+        options["ssl_context"] = ssl_context(
+            connection.ssl_ca_file, connection.ssl_cert_file, connection.ssl_key_file
+        )
     return options
 
 
@@ -96,14 +98,14 @@ def _password(connection: KafkaConnection) -> str:
         ) from None
 
 
-def _ssl_context(connection: KafkaConnection) -> ssl.SSLContext:
-    """Raises ConfigError naming the file that does not load."""
-    path = connection.ssl_ca_file
+def ssl_context(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
+    """Of files that may be none. Raises ConfigError naming the one that does not load."""
+    path = ca_file
     try:
         context = ssl.create_default_context(cafile=path or None)
-        path = connection.ssl_cert_file
+        path = cert_file
         if path:
-            context.load_cert_chain(path, connection.ssl_key_file)
+            context.load_cert_chain(path, key_file)
     except (OSError, ssl.SSLError) as error:
         hint = "PEM files: a CA bundle, and a certificate with its key"
         raise ConfigError(f"cannot load: {error}", path=path, hint=hint) from None

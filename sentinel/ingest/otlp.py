@@ -20,7 +20,7 @@ from sentinel.clock import Clock, SystemClock
 from sentinel.decode.otlp import Survey, to_protobuf, varint
 from sentinel.errors import DecodeError
 from sentinel.ingest.body import Reception, Take
-from sentinel.ingest.codings import PLAIN, UNPACKERS
+from sentinel.ingest.codings import KNOWN, unknown, unpacked
 from sentinel.ingest.source import Sink
 from sentinel.model import Payloads, payload_of
 from sentinel.telemetry import REGISTRY
@@ -63,9 +63,8 @@ class Otlp:
             text = f"Content-Type {kind!r} is not known; use {PROTOBUF} or {JSON}"
             return _status(self._reception.refuse(415, "content_type", text), PROTOBUF)
         encoding = request.headers.get("Content-Encoding", "").lower()
-        if encoding not in PLAIN | UNPACKERS.keys():
-            text = f"Content-Encoding {encoding!r} is not known; use gzip, zstd, snappy or none"
-            return _status(self._reception.refuse(415, "encoding", text), kind)
+        if encoding not in KNOWN:
+            return _status(self._reception.refuse(415, "encoding", unknown(encoding)), kind)
 
         async def accept(body: bytearray, take: Take) -> web.Response:
             return await self._accept(kind, encoding, body, take)
@@ -75,11 +74,8 @@ class Otlp:
 
     async def _accept(self, kind: str, encoding: str, body: bytearray, take: Take) -> web.Response:
         """Raises TooLargeError, SourceError, and ValueError with a text for the client."""
-        message = bytes(body)
-        async with self._unpacking:  # one at a time: what comes out is not counted before it is there
-            if encoding not in PLAIN:
-                message = await asyncio.to_thread(UNPACKERS[encoding], body, self._most_bytes)
-                take(len(message))
+        async with self._unpacking:  # and translating, too: that is not counted before either
+            message = await unpacked(encoding, body, self._most_bytes, take)
             if kind == JSON:
                 message = await asyncio.to_thread(to_protobuf, message)
                 take(len(message))

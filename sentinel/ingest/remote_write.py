@@ -21,7 +21,7 @@ from sentinel.clock import Clock, SystemClock
 from sentinel.decode.remote_write import Survey, Written
 from sentinel.errors import DecodeError
 from sentinel.ingest.body import Reception, Take
-from sentinel.ingest.packed import TooLargeError
+from sentinel.ingest.codings import TooLargeError
 from sentinel.ingest.source import Sink
 from sentinel.model import Payloads, payload_of
 from sentinel.telemetry import REGISTRY

@@ -89,7 +89,7 @@ class Evaluator:
             value = self._value(Moment(run, at_ms), run.expr)
             if isinstance(value, Vector):
                 ids = run.named(value.ids, value.drop_name)
-                self._sets.require_distinct(ids)
+                self.sets.require_distinct(ids)
                 return Vector(ids, value.values, timestamp_ms=value.timestamp_ms)
             if isinstance(value, Matrix):
                 kind = extended.extension(query.expr)
@@ -111,24 +111,24 @@ class Evaluator:
 
     def in_order(self, matrix: Matrix) -> Matrix:
         """The matrix with its series sorted by labels, as people get to see it."""
-        pairs = [self._sets[id].pairs for id in matrix.ids.tolist()]
+        pairs = [self.sets[id].pairs for id in matrix.ids.tolist()]
         return matrix.take(np.array(sorted(range(len(pairs)), key=pairs.__getitem__), np.int64))
 
     def labels(self, id: int) -> Labels:
-        return self._sets[id]
+        return self.sets[id]
 
     def rows(self, ids: Int64s) -> LabelRows:
         """Many label sets at once, apart from the evaluator: for another thread to make objects of."""
-        return LabelRows.of(self._sets.pool, ids)
+        return LabelRows.of(self.sets.pool, ids)
 
     def intern(self, labels: Labels) -> int:
-        return self._sets.intern(labels)
+        return self.sets.intern(labels)
 
     def _begin(self) -> None:
         if self.generation:
-            self._sets.clear()
-        self._sets: LabelSets = LabelSets()
-        self._sources = Sources(self._store, self._sets)
+            self.sets.clear()
+        self.sets: LabelSets = LabelSets()
+        self._sources = Sources(self._store, self.sets)
         self._known: dict[Shared, tuple[tuple[int, ...], Value]] = {}
         self._known_ms = 0
         """When the values in `_known` hold."""
@@ -143,7 +143,7 @@ class Evaluator:
         self._store.sweep_histograms()
         if self._sweeps != self._store.histograms.sweeps:
             self._sweeps, self._known = self._store.histograms.sweeps, {}
-        self._sets.expired = (budget or self._budget).expired
+        self.sets.expired = (budget or self._budget).expired
         query.warnings, query.infos = [], []
         start_ms, end_ms, step_ms = times
         if query.computed:
@@ -153,7 +153,7 @@ class Evaluator:
         return Run(
             query,
             expr,
-            self._sets,
+            self.sets,
             self._store.histograms,
             *times,
             budget or self._budget,
@@ -164,17 +164,17 @@ class Evaluator:
     def _final(self, run: Run, matrix: Matrix) -> Matrix:
         """The matrix with the names it ends with."""
         ids = run.named(matrix.ids, matrix.drop_name)
-        return merged(self._sets, replace(matrix, ids=ids, drop_name=None))
+        return merged(self.sets, replace(matrix, ids=ids, drop_name=None))
 
     def _steps(self, run: Run, expr: ast.Expr, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         steps = []
         for at_ms in range(start_ms, end_ms + 1, step_ms):
             value = self._value(Moment(run, at_ms), expr)
             if isinstance(value, Scalar):
-                value = Vector(np.array([self._sets.intern(Labels())]), np.array([value.value]))
+                value = Vector(np.array([self.sets.intern(Labels())]), np.array([value.value]))
             steps.append((at_ms, cast(Vector, value)))
             run.spend(len(steps[-1][1]))
-        return gather(self._sets, steps, start_ms, end_ms)
+        return gather(self.sets, steps, start_ms, end_ms)
 
     def _value(self, moment: Moment, node: ast.Expr) -> Value:
         compute = cast(Callable[[Evaluator, Moment, Any], Value], _NODES[type(node)])
@@ -247,7 +247,7 @@ class Evaluator:
         end_ms = moment.time_of(node)
         start_ms = end_ms - node.range_ms
         if moment.run.query.reads_nothing(node):
-            return gather(self._sets, [], start_ms, end_ms)
+            return gather(self.sets, [], start_ms, end_ms)
         step_ms = node.step_ms or self._subquery_step_ms
         first_ms = (start_ms // step_ms + 1) * step_ms
         moment.run.spend((end_ms - first_ms) // step_ms + 1)  # a step without a sample is work, too

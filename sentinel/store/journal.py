@@ -148,10 +148,16 @@ class Journal:
         return sorted((int(path.stem), path) for path in self._folder.glob("*.journal"))
 
     def _cut_torn_tail(self) -> None:
-        """Only the last segment may end in a torn frame; numbering goes on in a new one behind it."""
+        """Only the last segment may end in a torn frame; numbering goes on in a new one behind it.
+
+        What was written before a kill, and is told of from now on, is synced.
+        """
         for first, path in self._segments()[-1:]:
             if first > self.last:
                 path.unlink()
+                continue
+            with path.open("rb") as file:
+                os.fdatasync(file.fileno())
 
     def _decode(self, path: Path, body: bytes) -> Entry:
         try:

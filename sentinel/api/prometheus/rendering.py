@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from sentinel.api.prometheus.results import Table
-from sentinel.model import Histogram, Labels
+from sentinel.model import Histogram
 from sentinel.template.gonumber import digits_of, plain, scientific
 
 _SMALL, _LARGE = 1e-6, 1e21
@@ -49,12 +49,12 @@ def point(at_ms: int, text: str) -> msgspec.Raw:
 def vector(table: Table) -> msgspec.Raw:
     """Each row is one sample."""
     times = {at: seconds(at) for at in set(table.timestamp_ms[: len(table)].tolist())}
-    rows = zip(table.labels, table.timestamp_ms.tolist(), table.value.tolist(), strict=False)
+    rows = zip(table.metrics, table.timestamp_ms.tolist(), table.value.tolist(), strict=False)
     parts = []
-    for row, (labels, at, value) in enumerate(rows):
+    for row, (metric, at, value) in enumerate(rows):
         histogram = table.histograms.get(row)
         name, text = ("value", f'"{number(value)}"') if histogram is None else ("histogram", _json(histogram))
-        parts.append(f'{{"metric":{metric(labels)},"{name}":[{times[at]},{text}]}}')
+        parts.append(f'{{"metric":{metric},"{name}":[{times[at]},{text}]}}')
     return msgspec.Raw("[" + ",".join(parts) + "]")
 
 
@@ -63,10 +63,6 @@ def matrix(table: Table) -> msgspec.Raw:
     end = table.last[-1] if len(table) else 0
     times = {at: seconds(at) for at in set(table.timestamp_ms[:end].tolist())}
     return msgspec.Raw("[" + ",".join(_series(table, row, times) for row in range(len(table))) + "]")
-
-
-def metric(labels: Labels) -> str:
-    return msgspec.json.encode(dict(labels.pairs)).decode()
 
 
 def histogram(value: Histogram) -> dict[str, Any]:
@@ -88,7 +84,7 @@ def _series(table: Table, row: int, times: dict[int, str]) -> str:
     first, last = table.first[row], table.last[row]
     at = [times[each] for each in table.timestamp_ms[first:last].tolist()]
     values = table.value[first:last].tolist()
-    parts = [f'"metric":{metric(table.labels[row])}']
+    parts = [f'"metric":{table.metrics[row]}']
     native = [place for place in range(first, last) if place in table.histograms] if table.histograms else []
     if len(native) < len(values):
         mine = set(native)

@@ -6,16 +6,18 @@ evaluator only, so each piece says of which.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from sentinel.errors import QueryError
-from sentinel.model import Floats, Histogram, Int64s, Labels
+from sentinel.model import Bools, Floats, Histogram, Int64s, Labels
 from sentinel.model.histogram import boxed
 from sentinel.promql import Evaluator, Matrix, Vector
 from sentinel.promql.steps import flat
+from sentinel.store.label_rows import LabelRows
 
 MOST_SAMPLES: Final = 5_000_000
 """Of one answer: as JSON a sample takes ten times the memory that it takes in columns."""
@@ -29,7 +31,8 @@ class Table(msgspec.Struct, frozen=True):
     `histograms` holds those by their place; `value` means nothing there.
     """
 
-    labels: list[Labels]
+    metrics: list[str]
+    """Label sets as JSON."""
     first: list[int]
     last: list[int]
     timestamp_ms: Int64s
@@ -37,12 +40,12 @@ class Table(msgspec.Struct, frozen=True):
     histograms: dict[int, Histogram]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.metrics)
 
     def head(self, rows: int) -> Table:
         """The first rows."""
         return Table(
-            self.labels[:rows],
+            self.metrics[:rows],
             self.first[:rows],
             self.last[:rows],
             self.timestamp_ms,
@@ -66,7 +69,9 @@ class Taken:
     def __init__(self, most: int) -> None:
         self._most = min(most, MOST_SAMPLES)
         self._pieces: list[_Piece] = []
-        self._names: dict[int, dict[int, Labels]] = {}
+        self._seen: dict[int, Bools] = {}
+        """By generation and id, whether its labels are taken."""
+        self._names: dict[int, list[tuple[Int64s, LabelRows]]] = {}
         self.samples = 0
 
     def add(self, evaluator: Evaluator, value: Vector | Matrix, at_ms: int) -> None:
@@ -78,10 +83,8 @@ class Taken:
         else:
             where, row = flat(value)
             ids, values, timestamp_ms = value.ids[row], value.value[where], value.timestamp_ms[where]
-        names = self._names.setdefault(evaluator.generation, {})
-        for id in value.ids.tolist():
-            if id not in names:
-                names[id] = evaluator.labels(id)
+        fresh = self._fresh(evaluator.generation, value.ids)
+        self._names.setdefault(evaluator.generation, []).append((fresh, evaluator.rows(fresh)))
         histograms = _histograms(evaluator, values)
         self._spend(len(histograms) * (HISTOGRAM_COST - 1))
         self._pieces.append(_Piece(evaluator.generation, ids, timestamp_ms, values, histograms))
@@ -90,17 +93,19 @@ class Taken:
         """Of a single vector: each sample is a row, in its order."""
         (piece,) = self._pieces
         count = len(piece.ids)
-        names = self._names[piece.generation]
-        labels = [names[id] for id in piece.ids.tolist()]
+        ((ids, names),) = self._names[piece.generation]
+        metrics = dict(zip(ids.tolist(), _metrics(names), strict=True))
         ends = list(range(count + 1))
-        return Table(labels, ends[:-1], ends[1:], piece.timestamp_ms, piece.value, piece.histograms)
+        row = [metrics[id] for id in piece.ids.tolist()]
+        return Table(row, ends[:-1], ends[1:], piece.timestamp_ms, piece.value, piece.histograms)
 
     def table(self) -> Table:
         """Rows in order of their labels, samples in order of time."""
-        found = {labels for names in self._names.values() for labels in names.values()}
+        every = {generation: self._labels(generation) for generation in self._names}
+        found = {labels for names in every.values() for labels in names.values()}
         ordered = sorted(found, key=lambda labels: labels.pairs)
         rank = {labels: row for row, labels in enumerate(ordered)}
-        rows = {generation: _rows(names, rank) for generation, names in self._names.items()}
+        rows = {generation: _rows(names, rank) for generation, names in every.items()}
         row = np.concatenate([rows[piece.generation][piece.ids] for piece in self._pieces])
         timestamp_ms = np.concatenate([piece.timestamp_ms for piece in self._pieces])
         value = np.concatenate([piece.value for piece in self._pieces])
@@ -111,7 +116,26 @@ class Taken:
         last = np.cumsum(count)
         histograms = {int(place[at]): each for at, each in self._histograms()}
         first = (last - count).tolist()
-        return Table(ordered, first, last.tolist(), timestamp_ms[order], value[order], histograms)
+        metrics = list(map(metric, ordered))
+        return Table(metrics, first, last.tolist(), timestamp_ms[order], value[order], histograms)
+
+    def _fresh(self, generation: int, ids: Int64s) -> Int64s:
+        """Those of the ids that are met for the first time."""
+        seen = self._seen.get(generation, np.zeros(0, np.bool_))
+        missing = int(ids.max(initial=-1)) + 1 - len(seen)
+        if missing > 0:
+            seen = np.concatenate([seen, np.zeros(missing, np.bool_)])
+        known, self._seen[generation] = seen.copy(), seen
+        seen[ids] = True
+        return np.flatnonzero(seen & ~known)
+
+    def _labels(self, generation: int) -> dict[int, Labels]:
+        """By id."""
+        return {
+            id: labels
+            for ids, rows in self._names[generation]
+            for id, labels in zip(ids.tolist(), rows.sets(), strict=True)
+        }
 
     def _spend(self, samples: int) -> None:
         self.samples += samples
@@ -126,6 +150,19 @@ class Taken:
             found += [(before + at, histogram) for at, histogram in piece.histograms.items()]
             before += len(piece.ids)
         return found
+
+
+def metric(labels: Labels) -> str:
+    return msgspec.json.encode(dict(labels.pairs)).decode()
+
+
+def _metrics(rows: LabelRows) -> list[str]:
+    """As `metric`, of many: each pair is written once, and the garbage collector has nothing to look at."""
+    encode = msgspec.json.Encoder().encode
+    written = [f"{encode(name).decode()}:{encode(value).decode()}" for name, value in rows.texts()]
+    flat = rows.pairs.tolist()
+    spans = pairwise([0, *rows.ends.tolist()])
+    return ["{" + ",".join([written[pair] for pair in flat[a:b]]) + "}" for a, b in spans]
 
 
 def _histograms(evaluator: Evaluator, values: Floats) -> dict[int, Histogram]:

@@ -79,13 +79,65 @@ def test_a_replay_repeats_nothing(tmp_path: Path) -> None:
     snapshot = log.end
     log.append(numbered(3, 6))
     log = AlertLog(tmp_path)
-    log.remember(snapshot)
+    log.remember(snapshot, 0)
     log.append(numbered(3, 5))
     log.append(numbered(4, 8))
     assert [one for _, one in log.read(0)] == numbered(0, 8)
     log.forget()
     log.append(numbered(7, 8))
     assert len(log.read(0)) == 9
+
+
+@pytest.mark.parametrize("segment_bytes", [300, 700, 1 << 20])
+@pytest.mark.parametrize("last_entry", range(4))
+def test_what_the_journal_has_lost_is_cut_off(tmp_path: Path, segment_bytes: int, last_entry: int) -> None:
+    """Entries 1, 2 and 3 of the journal led to two events each; a snapshot was taken behind the first."""
+    log, sent = AlertLog(tmp_path, segment_bytes), numbered(0, 8)
+    ends = [log.append(sent[:2])]
+    for entry in (1, 2, 3):
+        log.add(sent[2 * entry : 2 * entry + 2], entry)
+        log.show()
+        ends.append(log.end)
+    log = AlertLog(tmp_path, segment_bytes)
+    log.remember(ends[1], max(last_entry, 1))
+    kept = 2 + 2 * max(last_entry, 1)
+    assert [one for _, one in log.read(0)] == sent[:kept]
+    assert log.end == ends[max(last_entry, 1)]
+    log.append(sent[4:])  # the replay: what is there is not repeated, what was cut off comes again
+    assert [one for _, one in log.read(0)] == sent
+    assert [one for _, one in AlertLog(tmp_path, segment_bytes).read(0)] == sent
+
+
+def test_what_was_added_is_seen_when_it_is_shown(tmp_path: Path) -> None:
+    log = AlertLog(tmp_path)
+    log.add(numbered(0, 2), 1)
+    assert (log.end, log.read(0), log.recent(0)) == (0, [], [])
+    log.show()
+    assert [one for _, one in log.read(0)] == numbered(0, 2)
+    assert log.recent(0) == log.read(0)
+
+
+def test_the_newest_are_at_hand_and_the_rest_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentinel.alert.log._RECENT", 5)
+    ends = [AlertLog(tmp_path).append(numbered(0, 2))]
+    log = AlertLog(tmp_path)
+    assert (log.recent(0), log.recent(log.end)) == (None, [])
+    ends += [log.append(numbered(n, n + 2)) for n in (2, 4, 6, 8)]
+    assert [log.recent(end) for end in ends[:2]] == [None, None]
+    for end in ends[2:]:
+        assert log.recent(end) == log.read(end)
+    assert len(log.recent(ends[2]) or []) == 4
+
+
+def test_a_failed_write_is_forgotten_in_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AlertLog(tmp_path)
+    log.remember(0, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.pwrite", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(StateError, match="No space"):
+            log.append(numbered(0, 2))
+    log.append(numbered(0, 2))
+    assert [one for _, one in log.read(0)] == numbered(0, 2)
 
 
 def test_trim_removes_only_what_every_reader_has_passed(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def feeds(tmp_path: Path) -> dict[str, Feed]:
     config = load_config(tmp_path / "sentinel.yml")
 
     async def build() -> list[Feed]:
-        return Sources(config, Sink(), SystemClock(), "127.0.0.1:3").feeds
+        return Sources(config, Sink(), SystemClock(), "127.0.0.1:3", tmp_path).feeds
 
     found = asyncio.run(build())
     assert tuple(feed.name for feed in found) == source_names(config)

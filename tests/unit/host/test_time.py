@@ -20,6 +20,7 @@ from sentinel.ingest.source import PartitionStatus
 from sentinel.model import Labels
 from sentinel.rules.load import parse_rules
 from sentinel.store.journal import Step
+from tests.unit.store.batches import batch
 
 NOW = 1_000_000_000
 
@@ -217,17 +218,22 @@ def test_who_is_stuck_is_waited_for_only_so_long() -> None:
 
 
 def test_on_arrival_is_at_once_but_not_before_its_time_and_not_too_often() -> None:
-    _, schedule, times = scene(Far())
+    engine, schedule, times = scene(Far())
     for time in times.values():
         time.update(NOW)
-    schedule.arrived("p", NOW + 30)
+
+    def arrived(name: str, newest_ms: int) -> None:
+        engine.ingest("p", batch([(name, newest_ms, 1.0)]))
+        schedule.arrived(newest_ms)
+
+    arrived("from_p", NOW + 30)
     assert "now" not in last_of(schedule.due(NOW))
     assert last_of(schedule.due(NOW + 30))["now"].at_ms == NOW + 30
-    schedule.arrived("p", NOW + 31)
+    arrived("from_p", NOW + 31)
     assert "now" not in last_of(schedule.due(NOW + 35))
     assert last_of(schedule.due(NOW + 40))["now"].at_ms == NOW + 31
-    schedule.arrived("k", NOW + 50)
-    assert "now" not in last_of(schedule.due(NOW + 100)), "another source's samples"
+    arrived("from_k", NOW + 50)
+    assert "now" not in last_of(schedule.due(NOW + 100)), "samples that it does not read"
 
 
 def test_catching_up_is_told_from_standing_still() -> None:

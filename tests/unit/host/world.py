@@ -70,7 +70,7 @@ class World:
     def __init__(
         self, folder: Path, kafka: MemoryKafka, clock: ManualClock, rules: str = world.RULES
     ) -> None:
-        self.kafka, self.clock = kafka, clock
+        self.folder, self.kafka, self.clock = folder, kafka, clock
         self.log = AlertLog(folder / "alerts")
         self.engine = world.new_engine(world.groups(rules))
         self.suspects = Suspects(folder, clock.now_ms())

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import cramjam
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -54,6 +55,8 @@ def post(sink: MemorySink, body: bytes, headers: dict[str, str] | None = None) -
         (gzip.compress(LINES), "gzip"),
         (gzip.compress(LINES[:9]) + gzip.compress(LINES[9:]), "GZIP"),
         (zlib.compress(LINES), "deflate"),
+        (bytes(cramjam.zstd.compress(LINES)), "zstd"),
+        (bytes(cramjam.snappy.compress_raw(LINES)), "snappy"),
     ],
 )
 def test_lines_are_kept_before_the_answer(sink: MemorySink, body: bytes, encoding: str) -> None:
@@ -76,7 +79,7 @@ def test_lines_are_kept_before_the_answer(sink: MemorySink, body: bytes, encodin
         (gzip.compress(LINES)[:-9], GZIP, 400, "cut off before the end of its compression"),
         (gzip.compress(LINES) + b"{}", GZIP, 400, "not compressed as Content-Encoding says"),
         (LINES, {"Content-Encoding": "gzip, gzip"}, 415, "Content-Encoding 'gzip, gzip' is not known"),
-        (LINES, {"Content-Encoding": "snappy"}, 415, "Content-Encoding 'snappy' is not known"),
+        (LINES, {"Content-Encoding": "br"}, 415, "'br' is not known; use gzip, zstd, snappy or none"),
         (LINES, {"Content-Type": "application/xml"}, 415, "'application/xml' is not known"),
         (LINES * 20, {}, 413, "exceeds 400 bytes"),
         (gzip.compress(LINES * 100), GZIP, 413, "exceeds 1000 bytes"),

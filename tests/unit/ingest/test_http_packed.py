@@ -12,27 +12,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel.ingest.packed import TooLargeError, unpack
+from sentinel.ingest.codings import TooLargeError, inflate
 
 MANY = 1 << 30
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
 def test_members_come_back(parts: list[bytes]) -> None:
-    assert unpack(b"".join(gzip.compress(part) for part in parts), MANY) == b"".join(parts)
-    assert unpack(zlib.compress(parts[0]), MANY) == parts[0]
+    assert inflate(b"".join(gzip.compress(part) for part in parts), MANY) == b"".join(parts)
+    assert inflate(zlib.compress(parts[0]), MANY) == parts[0]
 
 
 @given(st.integers(0, 300_000), st.integers(0, 300_000))
 def test_bodies_longer_than_a_step_come_back(first: int, second: int) -> None:
     noise = random.Random(first).randbytes(first)
-    assert unpack(gzip.compress(noise, 1) + gzip.compress(noise[:second], 1), MANY) == noise + noise[:second]
+    assert inflate(gzip.compress(noise, 1) + gzip.compress(noise[:second], 1), MANY) == noise + noise[:second]
 
 
 @given(st.binary(max_size=200))
 def test_anything_else_is_a_value_error(body: bytes) -> None:
     try:
-        unpack(body, MANY)
+        inflate(body, MANY)
     except ValueError:
         return
     assert not body or body[:2] == b"\x1f\x8b" or body[0] & 15 == 8
@@ -43,17 +43,17 @@ def test_a_part_is_not_taken_for_the_whole(body: bytes, data: st.DataObject) -> 
     packed = gzip.compress(body)
     length = data.draw(st.integers(1, len(packed) - 1))
     with pytest.raises(ValueError):
-        unpack(packed[:length], MANY)
+        inflate(packed[:length], MANY)
 
 
 @given(st.integers(0, 3000), st.integers(0, 3000))
 def test_the_bound_is_exact(size: int, most: int) -> None:
     packed = gzip.compress(bytes(size))
     if size <= most:
-        assert len(unpack(packed, most)) == size
+        assert len(inflate(packed, most)) == size
     else:
         with pytest.raises(TooLargeError, match=f"more than {most} bytes"):
-            unpack(packed, most)
+            inflate(packed, most)
 
 
 def test_a_bomb_takes_no_memory() -> None:
@@ -63,7 +63,7 @@ def test_a_bomb_takes_no_memory() -> None:
     assert len(bomb) < 1 << 20
     tracemalloc.start()
     with pytest.raises(TooLargeError):
-        unpack(bomb, 8 << 20)
+        inflate(bomb, 8 << 20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 31 << 20
@@ -72,5 +72,5 @@ def test_a_bomb_takes_no_memory() -> None:
 def test_empty_members_take_no_time() -> None:
     began = time.perf_counter()
     with pytest.raises(ValueError, match="more than 1000 gzip members"):
-        unpack(gzip.compress(b"") * 400_000, MANY)
+        inflate(gzip.compress(b"") * 400_000, MANY)
     assert time.perf_counter() - began < 5

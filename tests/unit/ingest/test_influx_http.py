@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import cramjam
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -23,6 +24,7 @@ from sentinel.ingest.influx import FORMATS, InfluxWrite, routes
 from sentinel.telemetry import REGISTRY
 
 NOW_MS = 1_760_000_000_000
+PACKERS: Any = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": cramjam.zstd.compress}
 GOOD = b"cpu,host=a usage=1.5 1760000000000000000\nmem,host=a free=3i\n"
 V1, V2 = "/write?db=telegraf&rp=autogen", "/api/v2/write?org=o&bucket=b"
 
@@ -64,9 +66,9 @@ def ask(
 
 
 @pytest.mark.parametrize("path", [V1, V2, "/write", "/api/v2/write"])
-@pytest.mark.parametrize("kind", ["", "gzip", "deflate", "identity"])
+@pytest.mark.parametrize("kind", ["", "gzip", "deflate", "zstd", "identity"])
 def test_lines_are_kept_before_the_answer(sink: MemorySink, path: str, kind: str) -> None:
-    body = {"gzip": gzip.compress, "deflate": zlib.compress}.get(kind, bytes)(GOOD)
+    body = bytes(PACKERS.get(kind, bytes)(GOOD))
     headers = {"Content-Encoding": kind, "Content-Type": "text/plain; charset=utf-8"} if kind else {}
     status, said, answered = ask(sink, path, body, headers)
     assert (status, said) == (204, None) and answered["X-Influxdb-Version"]
@@ -138,8 +140,8 @@ def test_nothing_is_kept_of_what_is_all_bad_or_has_no_samples(sink: MemorySink) 
     [
         (f"{V1}&precision=day", GOOD, "", 400, "invalid precision 'day'", "invalid"),
         (f"{V2}&precision=m", GOOD, "", 400, "invalid precision 'm'; use one of ns, us, ms, s", "invalid"),
-        (V1, GOOD, "snappy", 415, "use gzip or none", "unsupported media type"),
-        (V2, GOOD, "br", 415, "use gzip or none", "unsupported media type"),
+        (V1, GOOD, "lz4", 415, "use gzip, zstd, snappy or none", "unsupported media type"),
+        (V2, GOOD, "br", 415, "use gzip, zstd, snappy or none", "unsupported media type"),
         (V1, GOOD, "gzip", 400, "not compressed as Content-Encoding says", "invalid"),
         (V2, GOOD, "gzip", 400, "not compressed as Content-Encoding says", "invalid"),
         (V1, b"#" * 2001, "", 413, "exceeds 2000 bytes", "request too large"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.api.prometheus import rendering
-from sentinel.api.prometheus.results import Table
+from sentinel.api.prometheus.results import Table, metric
 from sentinel.model import Buckets, Histogram, Labels
 from sentinel.model.histogram import CUSTOM_SCHEMA
 
@@ -90,7 +90,8 @@ def table(labels: list[Labels], lasts: list[int], histograms: dict[int, Histogra
     """Samples 0, 1, 2... at 0, 500, 1000... ms, rows ending at `lasts`."""
     count = lasts[-1] if lasts else 0
     values = np.arange(count, dtype=np.float64)
-    return Table(labels, [0, *lasts[:-1]], lasts, np.arange(count) * 500, values, histograms)
+    metrics = list(map(metric, labels))
+    return Table(metrics, [0, *lasts[:-1]], lasts, np.arange(count) * 500, values, histograms)
 
 
 def test_a_matrix() -> None:
