@@ -142,6 +142,7 @@ def test_pages_go_out_while_kafka_is_down(scene: Scene, seconds: float, end: str
         assert scene.daemon.metric("sentinel_source_up", source="telemetry") == 1
 
 
+@pytest.mark.slow
 def test_a_daemon_started_while_kafka_is_down_pages(scene: Scene) -> None:
     """Killed in the outage as well: acknowledged pushes are still known, and nothing is paged twice."""
     with scene.daemon:

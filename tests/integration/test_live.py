@@ -116,6 +116,7 @@ def test_a_spike_fires_exactly_its_alerts_and_resolves(scene: Scene) -> None:
     scene.check_alerts()
 
 
+@pytest.mark.slow
 def test_kill_9_while_alerts_fire_repeats_and_loses_nothing(scene: Scene) -> None:
     running = scene.begin()
     scene.await_pages("firing")
