@@ -78,7 +78,7 @@ class Coverage:
 def _at_work(rule: RunningRule) -> bool:
     if isinstance(rule, AlertingRule):
         return any(alert.state == "firing" for alert in rule.active.values())
-    return bool(rule.snapshot()["series"])
+    return len(rule.snapshot()["series"]["ends"]) > 0
 
 
 def _share(seen: int, total: int) -> str:

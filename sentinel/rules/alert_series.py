@@ -10,10 +10,11 @@ import numpy as np
 from sentinel.model import Labels
 from sentinel.rules.active import ActiveAlert
 from sentinel.rules.schema import Rule
-from sentinel.rules.writer import end_series
+from sentinel.rules.writer import end_vanished
 from sentinel.store.store import Store
+from sentinel.store.tracked import Tracked
 
-_METRICS: Final = ("ALERTS", "ALERTS_FOR_STATE")
+METRICS: Final = ("ALERTS", "ALERTS_FOR_STATE")
 
 
 class _Names(NamedTuple):
@@ -27,7 +28,7 @@ class _Names(NamedTuple):
 class AlertSeries:
     def __init__(self, rule: Rule, store: Store) -> None:
         self._store = store
-        self.written: set[Labels] = set()
+        self.written = Tracked()
         """By the last evaluation."""
         self._names: dict[Labels, _Names] = {}
         self._own = {name: text.text for name, text in rule.labels.items()}
@@ -41,17 +42,17 @@ class AlertSeries:
             self._names[alert.labels] = names
             samples[names.firing if alert.told else names.pending] = 1.0
             samples[names.for_state] = float(alert.active_at_ms // 1000)
-        end_series(self._store, self.written - samples.keys(), at_ms, _METRICS)
-        slots = np.array(self._store.slots(samples), np.int64)
+        slots = self._store.slots(samples)
+        before, self.written = self.written, Tracked.of(slots, self._store)
+        end_vanished(self._store, before.without(self.written, self._store), at_ms, METRICS)
         values = np.fromiter(samples.values(), np.float64, len(samples))
-        self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask, _METRICS)
-        self.written = set(samples)
+        self._store.write(slots, np.full(len(slots), at_ms, np.int64), values, source_mask, METRICS)
 
     def snapshot(self) -> list[Labels]:
-        return sorted(self.written)
+        return sorted(map(self._store.labels, self.written.known(self._store).tolist()))
 
     def restore(self, written: list[Labels]) -> None:
-        self.written = set(written)
+        self.written = Tracked.of(self._store.index.find(written), self._store)
 
     def _name(self, labels: Labels) -> _Names:
         """A rule's label whose template gives nothing stands here as it is written, as in Prometheus."""

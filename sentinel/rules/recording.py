@@ -10,8 +10,9 @@ from sentinel.model import AlertEvent
 from sentinel.promql import Query
 from sentinel.rules.context import Context, Moment, instant_vector, source_mask
 from sentinel.rules.load import Rule
-from sentinel.rules.writer import SeriesWriter
+from sentinel.rules.writer import SeriesWriter, bare
 from sentinel.store.index import Demand
+from sentinel.store.tracked import Tracked
 
 
 class RecordingRule:
@@ -22,22 +23,23 @@ class RecordingRule:
         self.queries: tuple[Query, ...] = (self.query,)
         self.problem: RuleError | None = None
         self._context = context
-        self._writer = SeriesWriter(context.store, context.evaluator, rule.record, rule.static_labels())
+        self._labels = rule.static_labels()
+        self._writer = SeriesWriter(context.store, context.evaluator, rule.record, self._labels)
 
     def demands(self) -> Sequence[Demand]:
         return self.query.demands
 
     def evaluate(self, moment: Moment) -> list[AlertEvent]:
         ids, values = instant_vector(self._context.evaluator, self.query, moment.sample_ms)
-        series = self._writer.series(ids)
-        if 0 < self._limit < len(series):
-            raise RuleError(f"exceeded limit of {self._limit} with {len(series)} series")
+        sets = bare(self._context.evaluator, ids, self._labels)
+        if 0 < self._limit < len(sets):
+            raise RuleError(f"exceeded limit of {self._limit} with {len(sets)} series")
         mask = source_mask(self._context.store, self.query)
-        self._writer.write(series, values, moment.sample_ms, mask)
+        self._writer.write(sets, values, moment.sample_ms, mask)
         return []
 
     def snapshot(self) -> dict[str, Any]:
-        return {"series": self._writer.snapshot()}
+        return {"series": self._writer.written.dump(self._context.store)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._writer.restore(state["series"])
+        self._writer.written = Tracked.load(state["series"], self._context.store)

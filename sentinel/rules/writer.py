@@ -1,69 +1,86 @@
-"""Writing a rule's result as series: labels to slots once, then columns; staleness for what vanished."""
+"""Writing a rule's results as series: what each is called is found once, then columns are written.
+
+Series that a rule no longer gives end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from sentinel.errors import RuleError
-from sentinel.model import Floats, Int64s, Labels
+from sentinel.model import Floats, Int32s, Int64s
 from sentinel.promql import Evaluator
+from sentinel.rules.remembered import Remembered
+from sentinel.store.label_rows import LabelRows
 from sentinel.store.store import Store
+from sentinel.store.tracked import Tracked, end
 
 
 class SeriesWriter:
     """Writes `name{result labels + rule labels}` for label set ids of an evaluator."""
 
-    def __init__(self, store: Store, evaluator: Evaluator, name: str, labels: dict[str, str]) -> None:
+    def __init__(self, store: Store, evaluator: Evaluator, name: str, labels: Mapping[str, str]) -> None:
         self._store, self._evaluator = store, evaluator
-        self._overlay = {**labels, "__name__": name}
+        self._own = {**labels, "__name__": name}
         self._names = (name,)
-        self._written: set[Labels] = set()
-        self._labels_of: dict[int, Labels] = {}
-        self._generation = evaluator.generation
+        self._slot_of = Remembered(evaluator, columns=2)
+        self.written = Tracked()
+        """By the last evaluation."""
 
-    def series(self, ids: Int64s) -> list[Labels]:
-        """The series that results become, row by row. Nothing is written yet.
+    def write(self, sets: Int64s, values: Floats, at_ms: int, source_mask: int) -> None:
+        """One sample each at `at_ms` for label sets as `bare` gives them.
 
-        Raises:
-            RuleError: two results have the same labels once the rule's labels are laid over.
+        Series of the last write that are not in this one end.
         """
-        labels = [self._final(id) for id in ids.tolist()]
-        if len(set(labels)) != len(labels):
-            raise RuleError("vector contains metrics with the same labelset after applying rule labels")
-        return labels
+        slots, serials = self._slot_of.find(sets)
+        new = np.flatnonzero(self._store.serial[slots] != serials)  # what is forgotten is, too
+        if len(new):
+            slots = slots.copy()
+            slots[new] = self._slots(sets[new])
+            serials = self._store.serial[slots]
+        self._slot_of.keep(sets, slots, serials)
+        before, self.written = self.written, Tracked(slots, serials)
+        end_vanished(self._store, before.without(self.written, self._store), at_ms, self._names)
+        times = np.full(len(slots), at_ms, np.int64)
+        self._store.write(slots, times, np.ascontiguousarray(values), source_mask, self._names)
 
-    def write(self, series: Sequence[Labels], values: Floats, at_ms: int, source_mask: int) -> None:
-        """One sample each at `at_ms`; series of the last write that are not in this one end."""
-        end_series(self._store, self._written.difference(series), at_ms, self._names)
-        self._written = set(series)
-        rows = np.array(self._store.slots(series), np.int64)
-        times = np.full(len(rows), at_ms, np.int64)
-        self._store.write(rows, times, np.ascontiguousarray(values), source_mask, self._names)
+    def _slots(self, sets: Int64s) -> Int64s:
+        """The slots of these series, made where new."""
+        pool = self._store.index.pool
+        return self._store.slots_of(pool.intern_rows(*self._laid_over(self._evaluator.rows(sets))), 0)
 
-    def snapshot(self) -> list[Labels]:
-        return sorted(self._written)
-
-    def restore(self, written: list[Labels]) -> None:
-        self._written = set(written)
-
-    def _final(self, id: int) -> Labels:
-        if self._generation != self._evaluator.generation:
-            self._generation = self._evaluator.generation
-            self._labels_of = {}
-        labels = self._labels_of.get(id)
-        if labels is None:
-            labels = self._labels_of[id] = self._evaluator.labels(id).with_(self._overlay)
-        return labels
+    def _laid_over(self, rows: LabelRows) -> tuple[Int32s, Int64s]:
+        """The rule's labels among those of results, as rows of the store's pairs."""
+        pairs = self._store.index.pool.pairs
+        numbers, _ = pairs.number_spelled(rows.text, rows.text_ends, len(rows.text_ends), make=True)
+        flat, ends = numbers[rows.pairs], rows.ends
+        for name, value in self._own.items():
+            if value:
+                number = pairs.number(name, value)
+                before = np.array([each < name for each in pairs.names], np.bool_)
+                counts = np.concatenate(([0], np.cumsum(before[pairs.name_of[flat]])))
+                starts = np.concatenate(([0], ends[:-1]))
+                flat = np.insert(flat, starts + counts[ends] - counts[starts], number)
+                ends = ends + np.arange(1, len(ends) + 1)
+        return flat, ends
 
 
-def end_series(store: Store, series: Iterable[Labels], at_ms: int, names: Sequence[str]) -> None:
+def bare(evaluator: Evaluator, ids: Int64s, names: Iterable[str]) -> Int64s:
+    """The label sets of results without the labels of these names, which a rule lays over, and the metric's.
+
+    Raises:
+        RuleError: two results have the same labels once the rule's labels are laid over.
+    """
+    found = evaluator.sets.dropping((*names, "__name__"))(ids)
+    if evaluator.sets.duplicate(found) >= 0:
+        raise RuleError("vector contains metrics with the same labelset after applying rule labels")
+    return found
+
+
+def end_vanished(store: Store, slots: Int64s, at_ms: int, names: Sequence[str]) -> None:
     """These series, of metrics of these names, are over, but those that another rule has just written to."""
-    found = {labels: store.find(labels) for labels in series}
-    if found:
-        slots = np.array(list(found.values()), np.int64)
-        known = slots >= 0
-        fresh = np.zeros(len(slots), np.bool_)
-        fresh[known] = store.latest(slots[known], at_ms, 1)[0]
-        store.end([labels for labels, still in zip(found, fresh, strict=True) if not still], at_ms, names)
+    if len(slots):
+        fresh, _, _ = store.latest(slots, at_ms, 1)
+        end(store, slots[~fresh], at_ms, names)

@@ -74,7 +74,7 @@ def test_queries_that_never_come_again_are_forgotten(monkeypatch: pytest.MonkeyP
         query = engine.evaluator.prepare(f'label_replace(m, "a{number}", "$1", "i", "(.*)")')
         engine.evaluator.instant(query, 1000)
         generations.add(engine.evaluator.generation)
-        most = max(most, engine.evaluator._sets.nbytes)
+        most = max(most, engine.evaluator.sets.nbytes)
     assert len(generations) > 2
     assert most < 1 << 19
 
