@@ -24,7 +24,9 @@ _SERIES: Final = {"up": _RATIO, "probe_success": _RATIO, "ALERTS": _ONE, "ALERTS
 
 _CALLS: Final = {
     **dict.fromkeys(("rate", "increase", "irate", "resets", "changes", "time"), NON_NEGATIVE),
-    **dict.fromkeys(("stddev_over_time", "stdvar_over_time", "mad_over_time"), NON_NEGATIVE),
+    **dict.fromkeys(
+        ("stddev_over_time", "stdvar_over_time", "mad_over_time"), NON_NEGATIVE._replace(nan=True)
+    ),
     **dict.fromkeys(
         ("histogram_count", "histogram_stddev", "histogram_stdvar"), NON_NEGATIVE._replace(nan=True)
     ),

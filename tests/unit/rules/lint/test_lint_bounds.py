@@ -6,7 +6,7 @@ import math
 import operator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sentinel.promql import ast, parse
@@ -93,6 +93,7 @@ def test_arithmetic_holds_all_values(op: str, left: Bounds, right: Bounds) -> No
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VECTORS)
+@example("stddev_over_time((x / 0)[2m:30s])")
 def test_no_result_is_out_of_bounds(text: str) -> None:
     analysis, expr = ValueBounds(World()), parse(text)
     bounds, result = analysis.of(expr), evaluated(text)
