@@ -140,10 +140,9 @@ def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # t
     for row in range(start, rows):
         if row + 2 * _AHEAD < rows:
             _look_ahead(times, values, meta, chunks, slots, row)
-        slot = slots[row]
+        slot, at = slots[row], sample_times[row]
         if slot < 0:
             continue
-        at = sample_times[row]
         count = meta[slot, COUNT]
         if meta[slot, SOURCES] & source != source:
             meta[slot, SOURCES] |= source

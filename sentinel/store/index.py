@@ -17,6 +17,7 @@ from sentinel.model import Bools, Int32s, Int64s, Labels, Matcher, UInt64s
 from sentinel.store.label_pool import LabelPool
 from sentinel.store.label_rows import LabelRows
 from sentinel.store.pairs import Pairs
+from sentinel.store.renewal import Renewal
 from sentinel.store.waiting import Waiting, Wanted
 
 UNASKED: Final = -1
@@ -46,6 +47,9 @@ class Selection:
         """How far back somebody reads its series."""
         self._index = index
         self._sorted: Int64s = np.empty(0, np.int64)
+        self._prints: UInt64s | None = None
+        """The fingerprints of these, while new series come."""
+        self._rested = -1
         self._new: list[Int64s] = []
         """Slots that are not sorted in yet."""
         self._unseen: list[Int64s] = []
@@ -70,23 +74,37 @@ class Selection:
         """Slots ordered by (fingerprint, labels); not to be written to."""
         self._index.resolve()
         if self._new:
-            members = np.concatenate([self._sorted, *self._new])
+            self._sort_in(np.concatenate(self._new))
             self._new = []
-            fingerprints = self._index.fingerprints(members)
-            order = np.argsort(fingerprints, kind="stable")  # most of it is in order already
-            ordered = fingerprints[order]
-            self._sorted = members[order]
-            tied = np.flatnonzero(ordered[1:] == ordered[:-1])
-            for run in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1) if len(tied) else ():
-                place = slice(int(run[0]), int(run[-1]) + 2)
-                self._sorted[place] = sorted(self._sorted[place].tolist(), key=self._index.labels)
         return self._sorted
+
+    def _sort_in(self, new: Int64s) -> None:
+        """Two runs in order are merged several times faster than all is sorted."""
+        if self._prints is None:
+            self._prints = self._index.fingerprints(self._sorted)
+        prints = self._index.fingerprints(new)
+        order = np.argsort(prints)
+        prints = np.concatenate([self._prints, prints[order]])
+        members = np.concatenate([self._sorted, new[order]])
+        order = np.argsort(prints, kind="stable")
+        self._prints, self._sorted = prints[order], members[order]
+        tied = np.flatnonzero(self._prints[1:] == self._prints[:-1])
+        for run in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1) if len(tied) else ():
+            place = slice(int(run[0]), int(run[-1]) + 2)
+            self._sorted[place] = sorted(self._sorted[place].tolist(), key=self._index.labels)
+
+    def rest(self) -> None:
+        """Keeps nothing for the next new series if none came since this was called last."""
+        if self._rested == self.version:
+            self._prints = None
+        self._rested = self.version
 
     def take(self, slots: Int64s) -> None:
         """More series are meant."""
         if len(slots):
-            self._new.append(slots)
             self._unseen.append(slots)
+            self._index.fingerprints(slots)  # computed now, or whoever asks next waits for all of them
+            self._new.append(slots)
             self.version += 1
 
     def withdraw(self, gone: Bools) -> None:
@@ -94,7 +112,7 @@ class Selection:
         slots = self.slots()
         kept = ~gone[slots]
         if not kept.all():
-            self._sorted = slots[kept]
+            self._sorted, self._prints = slots[kept], None
             self._fed_by = (-1, 0)
             self.version += 1
 
@@ -105,6 +123,8 @@ class SeriesIndex:
     def __init__(self) -> None:
         self.pool = LabelPool(Pairs())
         """Replaced, with its pairs, by `tidy`."""
+        self.renewal: Renewal | None = None
+        """What is to replace it."""
         self.set_of_slot: Int32s = np.full(256, -1, np.int32)
         """By slot the id of its label set, -1: free."""
         self.slot_of_set: Int32s = np.full(256, -1, np.int32)
@@ -191,18 +211,20 @@ class SeriesIndex:
         self._free = np.concatenate([self._free, slots])
 
     def tidy(self) -> Int64s | None:
-        """Begins the pool anew if most of it is of no use: new ids by the old ones (-1: gone), or None."""
-        most = 2 * (len(self) + _SPARE)
-        if len(self.pool) <= most and len(self.pool.pairs) <= 2 * (self._kept_pairs + len(self) + _SPARE):
+        """Begins the pool anew if most of it is of no use; once done, new ids by the old ones (-1: gone).
+
+        While `renewal` is there it is to be asked again, now and then: each time does a part of it.
+        """
+        if self.renewal is None and self._is_wasteful():
+            self.renewal = Renewal(self.pool)
+        if self.renewal is None or not self.renewal.go_on(lambda: self._ids_at(self.live())):
             return None
-        self.resolve()
-        slots, old = self.live(), self.pool
-        ids = self._ids_at(slots)
-        self.pool = LabelPool(Pairs())
-        new_ids = LabelRows.of(old, ids).into(self.pool)
+        self.resolve()  # in terms of the old one
+        renamed = self.renewal.renamed()
+        self.pool, self.renewal = self.renewal.pool, None
         self._kept_pairs = len(self.pool.pairs)
-        renamed = np.full(len(old), -1, np.int64)
-        renamed[ids] = new_ids
+        slots = self.live()
+        new_ids = renamed[self.set_of_slot[slots]]
         self.set_of_slot[slots] = new_ids
         self.slot_of_set = np.full(len(self.pool), -1, np.int32)
         self.slot_of_set[new_ids] = slots
@@ -211,6 +233,10 @@ class SeriesIndex:
             selection.wanted = Wanted(selection.matchers, self.pool.pairs)
         self._wait()
         return renamed
+
+    def _is_wasteful(self) -> bool:
+        sets, pairs = len(self.pool), len(self.pool.pairs)
+        return sets > 2 * (len(self) + _SPARE) or pairs > 2 * (self._kept_pairs + len(self) + _SPARE)
 
     def selection(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The (shared) selection of these matchers."""
@@ -235,6 +261,8 @@ class SeriesIndex:
         """Forget selections that nobody asks for any more (after a reload)."""
         self.resolve()
         self._selections = {m: s for m, s in self._selections.items() if m in wanted}
+        for selection in self._selections.values():
+            selection.rest()
         self._wait()
 
     def _ids_at(self, slots: Int64s) -> Int64s:

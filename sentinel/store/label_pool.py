@@ -12,6 +12,7 @@ import numpy as np
 
 from sentinel.model import Int32s, Int64s, Labels, UInt64s
 from sentinel.store.pairs import Entries, Pairs
+from sentinel.store.reserved import Growing
 
 
 class LabelPool:
@@ -23,8 +24,10 @@ class LabelPool:
         self.pairs = pairs
         self._kernels = kernels
         self._sets = Entries(np.int32, figures=False)
-        self._fingerprints = np.zeros(0, np.uint64)
+        self._fingerprints = Growing(np.uint64)
         """By id; 0 where nobody asked yet."""
+        self._asked = 0
+        """Nobody asked for one from here on."""
 
     def __len__(self) -> int:
         return len(self._sets)
@@ -36,7 +39,7 @@ class LabelPool:
     @property
     def nbytes(self) -> int:
         """Without the pairs."""
-        return self._sets.nbytes + self._fingerprints.nbytes
+        return self._sets.nbytes + self._fingerprints.array.itemsize * self._asked
 
     def state(self) -> object:
         """As kernels take it (`_pool_kernels.SETS`); `reserve` replaces it."""
@@ -87,13 +90,10 @@ class LabelPool:
 
     def fingerprints(self, ids: Int64s) -> UInt64s:
         """`Labels.fingerprint` of each; computed when somebody asks for the first time."""
-        if len(self._fingerprints) < len(self):
-            grown = np.zeros(len(self) * 5 // 4 + 64, np.uint64)
-            known = np.flatnonzero(self._fingerprints)  # to copy all would make real what nobody asks for
-            grown[known] = self._fingerprints[known]
-            self._fingerprints = grown
-        found = np.empty(len(ids), np.uint64)
-        self._kernels.fingerprints(self._sets.state, *self.pairs.state(), ids, self._fingerprints, found)
+        self._fingerprints.hold(len(self))
+        self._asked = max(self._asked, int(ids.max(initial=-1)) + 1)
+        known, found = self._fingerprints.array, np.empty(len(ids), np.uint64)
+        self._kernels.fingerprints(self._sets.state, *self.pairs.state(), ids, known, found)
         return found
 
     def values_of(self, ids: Int64s, name: str) -> Int32s:

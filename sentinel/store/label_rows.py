@@ -29,6 +29,9 @@ class LabelRows:
     @classmethod
     def of(cls, pool: LabelPool, ids: Int64s) -> LabelRows:
         flat, ends = pool.rows(ids)
+        if len(flat) < len(pool.pairs) >> 4:  # to go through all pairs would take longer
+            some, place = np.unique(flat, return_inverse=True)
+            return cls(*pool.pairs.spelled(some.astype(np.int64)), place.astype(np.int32), ends)
         used = np.zeros(len(pool.pairs), np.bool_)
         used[flat] = True
         numbers = np.flatnonzero(used)

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from sentinel.model import Int32s, Int64s, Labels, UInt8s
+from sentinel.model import Int32s, Int64s, Labels, UInt8s, UInt64s
+from sentinel.store.reserved import Growing
 
 SEED: Final = np.frombuffer(os.urandom(8), np.uint64)[0]
 """Nobody outside can prepare texts that meet in one place of a table."""
@@ -33,9 +34,10 @@ class Entries:
     """
 
     def __init__(self, cells: type, *, figures: bool) -> None:
-        used, ends, table = np.zeros(2, np.int64), np.empty(0, np.int64), np.zeros(_LEAST, np.uint64)
-        more = (np.empty(0, np.int32),) if figures else ()
-        self.state: tuple[Any, ...] = (used, np.empty(0, cells), ends, table, SEED, *more)
+        self._cells, self._ends = Growing(cells), Growing(np.int64)
+        self._figures = [Growing(np.int32)] if figures else []
+        self.state: tuple[Any, ...] = ()
+        self._view(np.zeros(2, np.int64), np.zeros(_LEAST, np.uint64))
 
     def __len__(self) -> int:
         return int(self.state[0][0])
@@ -77,22 +79,21 @@ class Entries:
         """Room for so many more entries that have so many cells together."""
         from sentinel.store import _pool_kernels as kernels  # who only plans queries needs no numba
 
-        used, held, ends, table, seed, *figures = self.state
+        used, _, _, table, *_ = self.state
         entries += int(used[0])
         if 5 * entries > 4 * len(table):
             larger = np.zeros(entries * 11 // 8 + _LEAST, np.uint64)
             kernels.move(table, larger)
             table = larger
-        held, ends = _grown(held, int(used[1]) + cells), _grown(ends, entries)
-        self.state = used, held, ends, table, seed, *[_grown(column, entries) for column in figures]
+        self._cells.hold(int(used[1]) + cells)
+        for column in (self._ends, *self._figures):
+            column.hold(entries)
+        self._view(used, table)
 
-
-def _grown(array: Any, room: int) -> Any:
-    if room <= len(array):
-        return array
-    grown = np.empty(room + room // 4 + _LEAST, array.dtype)
-    grown[: len(array)] = array
-    return grown
+    def _view(self, used: Int64s, table: UInt64s) -> None:
+        columns = [column.array for column in (self._ends, *self._figures)]
+        room = min(map(len, columns))  # a kernel looks at that of the ends alone
+        self.state = used, self._cells.array, columns[0][:room], table, SEED, *columns[1:]
 
 
 class Pairs:

@@ -1,22 +1,31 @@
 """Columns that grow where they are: address space is reserved at once, memory comes with the first touch.
 
 As much is reserved as the machine has memory, private and without backing (`MAP_NORESERVE`). Where that
-cannot be had, as under strict overcommit or a limit of address space, a column grows by copying.
+cannot be had, as under strict overcommit or a limit of address space, a column grows by copying. What is
+copied is touched anew, page by page, which takes far longer than the copy: a pause.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import resource
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 _NO_RESERVE: Final = 0x4000 if sys.platform == "linux" else 0
+_STRICT_OVERCOMMIT: Final = "2"
 _SMALLEST_BYTES: Final = 1 << 15
 _SMALL_PAGES_BYTES: Final = 4 << 20
 """Behind so much the pages are large: what is reached in random order misses fewer of them."""
+
+
+_LEAST_ROWS: Final = 64
+_COPIED_BYTES: Final = 1 << 20
+"""Most columns stay small: until this size they are copied, and reserve nothing."""
 
 
 class Reserved:
@@ -36,6 +45,11 @@ class Reserved:
             rows = len(self._space) // self._row_bytes
             flat = np.frombuffer(self._space, self._dtype, rows * max(width, 1))
             self.array = flat.reshape(self._shape(rows))
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it grows without being copied."""
+        return self._space is not None
 
     def hold(self, rows: int) -> None:
         """Room for so many rows at least.
@@ -65,8 +79,43 @@ class Reserved:
         return (rows, self._width) if self._width else (rows,)
 
 
+class Growing:
+    """A column of numbers that may stay small: `array` is copied while it is, later it grows in place.
+
+    Rows that nobody wrote to are zeros.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.array: np.ndarray[Any, Any] = np.zeros(0, dtype)
+        self._reserved: Reserved | None = None
+
+    def hold(self, rows: int) -> None:
+        """Room for so many rows at least; `array` may be another one then.
+
+        Raises:
+            MemoryError: that is more than the machine has.
+        """
+        if rows <= len(self.array):
+            return
+        if self._reserved is None:
+            grown, room = np.zeros(0, self.array.dtype), rows + rows // 4 + _LEAST_ROWS
+            if room * grown.itemsize <= _COPIED_BYTES:
+                grown = np.zeros(room, grown.dtype)
+            else:
+                self._reserved = Reserved(grown.dtype)
+                self._reserved.hold(room)
+                grown = self._reserved.array
+            grown[: len(self.array)] = self.array
+            self.array = grown
+            return
+        self._reserved.hold(rows)
+        self.array = self._reserved.array
+
+
 def _space() -> mmap.mmap | None:
     """Address space as large as the machine's memory, or None if it is not to be had."""
+    if _is_scarce():
+        return None
     try:
         size = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE
         space = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NO_RESERVE)
@@ -75,3 +124,11 @@ def _space() -> mmap.mmap | None:
         return space
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _is_scarce() -> bool:
+    """Whether the rest of the process, or of the machine, would lack what is only reserved."""
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        return True
+    overcommit = Path("/proc/sys/vm/overcommit_memory")
+    return overcommit.exists() and overcommit.read_text().strip() == _STRICT_OVERCOMMIT

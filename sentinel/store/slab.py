@@ -20,6 +20,8 @@ class Slab:
 
     def __init__(self, *types: Any, in_place: bool = True) -> None:
         self._columns = [Reserved(each, in_place=in_place) for each in types]
+        if not all(each.in_place for each in self._columns):  # kernels look at the length of the first alone
+            self._columns = [Reserved(each, in_place=False) for each in types]
         self._chunks = Reserved(np.int64, segments.CHUNK_COLUMNS, in_place=in_place)
         self.heads: Int64s = np.zeros(segments.HEADS, np.int64)
         self.grow()

@@ -128,6 +128,8 @@ class Store:
         Row after row: a series new to the store is made while its source has fewer than `series_limit`. Which
         rows are refused depends on the label sets alone, not on how they are written or come in batches.
         """
+        if self.index.renewal is not None:
+            self._tidy()
         slots = self.index.slots(self._table.find(batch.series_hash))
         missing = np.flatnonzero(slots < 0)
         for start in range(0, len(missing), _AT_ONCE):
@@ -173,7 +175,7 @@ class Store:
 
     def slots(self, series: Iterable[Labels], source_mask: int = 0) -> Int64s:
         """The slots of series, made where new."""
-        return self._slots_of(self.index.ids(series), source_mask)
+        return self.slots_of(self.index.ids(series), source_mask)
 
     def add(self, labels: Labels, timestamp_ms: Sequence[int], value: Sequence[float]) -> int:
         """A few samples of one series: for edges and tests."""
@@ -199,22 +201,20 @@ class Store:
 
         What `held` sources feed (bits) is not silent: they are away.
         """
-        live = self.index.live()
-        meta = self.windows.meta[live]
-        reach = np.maximum(meta[:, kernels.KEEP], 0) + EXPIRY_MS
-        now_ms = self.windows.horizons_of(meta[:, kernels.SOURCES])
-        silent = (meta[:, kernels.LAST] < now_ms - reach) & ((meta[:, kernels.SOURCES] & held) == 0)
-        gone = live[silent | (meta[:, kernels.COUNT] == 0)]
+        gone = self.windows.silent(self.index.live(), EXPIRY_MS, held)
         if len(gone):
             self._version += 1
             for mask, count in zip(*np.unique(self._creator[gone], return_counts=True), strict=True):
                 self._created[int(mask)] -= int(count)
             self.index.remove(gone)
             self.windows.close(gone)
+        self._tidy()
+        return len(gone)
+
+    def _tidy(self) -> None:
         renamed = self.index.tidy()
         if renamed is not None:
             self._table.rename(renamed)
-        return len(gone)
 
     # State
 
@@ -242,7 +242,7 @@ class Store:
         slots = np.zeros(len(masks), np.int64)
         for mask in np.unique(masks).tolist():
             mine = np.flatnonzero(masks == mask)
-            slots[mine] = self._slots_of(ids[mine], mask)
+            slots[mine] = self.slots_of(ids[mine], mask)
         rows, value = np.repeat(slots, state["count"]), state["value"].copy()
         value[boxed(value)] = self.histograms.box(map(Histogram.load, state.get("histograms", ())))
         self.windows.load(slots, state)
@@ -275,7 +275,7 @@ class Store:
                 return
             some, rows = rows[:room], rows[room:]
             ids = label_sets(batch, some, self.index.pool, make=True)
-            self._know(batch, slots, some, ids, self._slots_of(ids, source_mask))
+            self._know(batch, slots, some, ids, self.slots_of(ids, source_mask))
 
     def _know(self, batch: SampleBatch, slots: Int64s, rows: Int64s, ids: Int64s, found: Int64s) -> None:
         """These rows have these slots (-1: none), and so have others of the same spelling from now on."""
@@ -283,7 +283,7 @@ class Store:
         limit = SPELLINGS * len(self.index) + _AT_ONCE
         self._table.put(batch.series_hash[rows], np.where(found >= 0, ids, -1), limit)
 
-    def _slots_of(self, ids: Int64s, source_mask: int) -> Int64s:
+    def slots_of(self, ids: Int64s, source_mask: int) -> Int64s:
         """The slots of label sets, made where new."""
         slots, keep_ms = self.index.add(ids)
         if len(slots):

@@ -108,6 +108,21 @@ class Windows:
         horizons: Int64s = np.array([self.horizon_of(mask) for mask in masks.tolist()], np.int64)[which]
         return horizons
 
+    def silent(self, slots: Int64s, patience_ms: int, held: int) -> Int64s:
+        """Those of these slots without a sample for their `keep` and so much longer.
+
+        Those that `held` sources feed (bits) wait without end.
+        """
+        newest_ms = max(self.horizon_ms, *self.horizons_ms.values(), NEVER_MS)
+        reach = np.maximum(self.meta[:, kernels.KEEP], 0) + patience_ms
+        late = self.meta[:, kernels.LAST] < newest_ms - reach  # of most of them that is all there is to know
+        empty = self.meta[:, kernels.COUNT] == 0
+        slots = slots[(late | empty)[slots]]
+        masks = self.meta[slots, kernels.SOURCES]
+        late = (self.meta[slots, kernels.LAST] < self.horizons_of(masks) - reach[slots]) & (masks & held == 0)
+        gone: Int64s = slots[late | empty[slots]]
+        return gone
+
     def append(self, slots: Int64s, timestamp_ms: Int64s, value: Floats, source_mask: int) -> UInt8s:
         """One outcome per row (see kernels); rows with slot -1 come out as over the series limit."""
         outcome = np.full(len(slots), kernels.SERIES_LIMIT, np.uint8)
