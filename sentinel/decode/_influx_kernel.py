@@ -126,6 +126,8 @@ def _fields(text, pos, end, point, form, row, columns, at, out):  # type: ignore
                 return LEFT, row, at
             behind, columns.value[row] = to_number(text, close + 1, end)
             written = _name(text, pos, close, point, form, at, out) if behind >= 0 else LEFT
+            if written - point.behind > NAMES_PER_BYTE * (end - point.start):
+                written = LEFT  # before room is made for them
             if written < 0:
                 return written, row, at
             columns.key[row, 0], columns.key[row, 1] = at, written

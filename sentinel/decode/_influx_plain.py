@@ -109,11 +109,14 @@ def _read_point(record: bytes, start: int, naming: Naming, limits: Limits) -> tu
     measurement, pairs, pos = _read_series(record, start, limits)
     fields, pos = _read_fields(record, pos)
     timestamp_ms, pos = _read_time(record, pos, naming)
-    names = [_name(measurement, field, naming) for field, _ in fields]
-    if max(map(len, names), default=0) > limits.label_value_bytes:
-        refuse("label_too_long", f"a metric's name of more than {limits.label_value_bytes} bytes")
-    if sum(map(len, names)) > NAMES_PER_BYTE * (pos - start):
-        refuse("record_too_large", f"names of more than {NAMES_PER_BYTE} times the line's length")
+    names, room = list[bytes](), NAMES_PER_BYTE * (pos - start)
+    for field, _ in fields:
+        names.append(_name(measurement, field, naming))
+        room -= len(names[-1])
+        if len(names[-1]) > limits.label_value_bytes:
+            refuse("label_too_long", f"a metric's name of more than {limits.label_value_bytes} bytes")
+        if room < 0:
+            refuse("record_too_large", f"names of more than {NAMES_PER_BYTE} times the line's length")
     labels = b"".join(b'"%b"="%b",' % (escaped(name), escaped(value)) for name, value in pairs)
     samples = [
         Sample(escaped(name), labels, value, timestamp_ms)

@@ -263,10 +263,11 @@ def scan_events(out, text, start, end, base_ms, latest_ms, shape, seed, begin, c
         fits = 0 <= first <= last <= len(text) and last - first <= shape.form.limits[3]
         if fits and valid_utf8(text, first, last):
             base, latest = base_ms[record], latest_ms[record]
-            code, behind, written = _record(out, text, first, last, base, latest, shape, row, columns, at)
-            if code == FULL:
+            room = out[: at + NAMES_PER_BYTE * (last - first)]  # names that need more are too long
+            code, behind, written = _record(room, text, first, last, base, latest, shape, row, columns, at)
+            if code == FULL and len(room) == len(out):
                 break
-            if code == 0 and written - at <= NAMES_PER_BYTE * (last - first):
+            if code == 0:
                 for each in range(row, behind):
                     hash_key(out, seed, each, columns)
                 counts[record], row, at = behind - row, behind, written

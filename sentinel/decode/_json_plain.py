@@ -90,13 +90,16 @@ def read_samples(record: bytes, shape: Shape, limits: Limits) -> list[Sample]:
     if group is not None and type(group) is not list:
         refuse("wrong_type", f"{shape.batch} is not an array")
     events = [document] if group is None else group
-    samples = [sample for event in events for sample in _event(event, shape, limits)]
-    if shape.many and sum(len(sample.name.encode()) for sample in samples) > NAMES_PER_BYTE * len(record):
-        refuse("record_too_large", f"names of more than {NAMES_PER_BYTE} times its length")
+    samples, room = list[Sample](), NAMES_PER_BYTE * len(record)
+    for sample in (sample for event in events for sample in _event(event, shape, limits)):
+        samples.append(sample)
+        room -= len(sample.name.encode())
+        if shape.many and room < 0:
+            refuse("record_too_large", f"names of more than {NAMES_PER_BYTE} times its length")
     return samples
 
 
-def _event(event: Any, shape: Shape, limits: Limits) -> list[Sample]:
+def _event(event: Any, shape: Shape, limits: Limits) -> Iterator[Sample]:
     if not isinstance(event, _Object):
         refuse("wrong_type", "an event is an object")
     found = [_find(event, path) for path in shape.paths]
@@ -106,10 +109,10 @@ def _event(event: Any, shape: Shape, limits: Limits) -> list[Sample]:
         _timestamp(found[3], shape),
     )
     if not shape.many:
-        return [Sample(name, labels, _value(found[2], shape.strings), timestamp_ms)]
-    return [
-        Sample(each, labels, value, timestamp_ms) for each, value in _values(name, found[2], shape, limits)
-    ]
+        yield Sample(name, labels, _value(found[2], shape.strings), timestamp_ms)
+        return
+    for each, value in _values(name, found[2], shape, limits):
+        yield Sample(each, labels, value, timestamp_ms)
 
 
 def _values(name: str, fields: Any, shape: Shape, limits: Limits) -> Iterator[tuple[str, float]]:

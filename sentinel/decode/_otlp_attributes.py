@@ -9,6 +9,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 from sentinel.decode._remote_write_plain import BYTES, FIXED64, VARINT, Field, read_fields, signed
@@ -27,6 +28,8 @@ _KINDS: Final = {
 }
 MOST_DEEP: Final = 16
 """Lists in lists, and maps in maps."""
+MOST_FIELDS: Final = 1 << 14
+"""Of one message that is read here: short ones take a hundred times the room of their text."""
 _HTML: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 """What Go's JSON escapes besides what it must."""
 
@@ -46,9 +49,12 @@ def need(field: Field, kind: int) -> None:
 def read_message(data: bytes) -> list[Field]:
     """All fields of a message. Raises DecodeError."""
     try:
-        return list(read_fields(data, 0, len(data)))
+        fields = list(islice(read_fields(data, 0, len(data)), MOST_FIELDS + 1))
     except DecodeError as error:
         refuse("invalid_protobuf", error.detail)
+    if len(fields) > MOST_FIELDS:
+        refuse("too_many_fields", f"at most {MOST_FIELDS} in one message")
+    return fields
 
 
 def read_attributes(data: bytes, number: int) -> Pairs:
@@ -72,13 +78,14 @@ def _simple_pairs(data: bytes, tag: int) -> Pairs | None:
 
     Every new series comes by here.
     """
-    pairs, pos = [], 0
+    pairs, pos = list[tuple[str, str]](), 0
     try:
         while pos < len(data):
             size, key_size = data[pos + 1], data[pos + 3]
             end, key_end = pos + 2 + size, pos + 4 + key_size
             value_size = data[key_end + 1]
             shapely = data[pos] == tag and data[pos + 2] == 10 and data[key_end] == 18
+            shapely = shapely and len(pairs) < MOST_FIELDS
             if not shapely or size > 127 or key_end + 2 + value_size != end or end > len(data):
                 return None
             value = data[key_end + 2 : end]

@@ -18,15 +18,17 @@ def without(request: bytes, cuts: Int64s) -> bytes:
 
 def _without(data: bytes, start: int, end: int, cuts: Spans) -> bytes:
     """The message between two positions, less the cuts in it."""
-    kept = []
+    kept, behind = [], start
     for field in read_fields(data, start, end):
         at = bisect_left(cuts, (field.first, 0))
         if at == len(cuts) or cuts[at][0] >= field.end:
-            kept.append(data[field.first : field.end])
-        elif cuts[at] != (field.first, field.end):
+            continue
+        kept.append(data[behind : field.first])
+        behind = field.end
+        if cuts[at] != (field.first, field.end):
             body = _without(data, field.start, field.end, cuts)
             kept += [varint(field.number << 3 | BYTES), varint(len(body)), body]
-    return b"".join(kept)
+    return b"".join([*kept, data[behind:end]])
 
 
 def varint(value: int) -> bytes:

@@ -24,7 +24,7 @@ from sentinel.model.histogram import MAX_SCHEMA, MIN_SCHEMA, NO_BUCKETS, farthes
 MOST_BUCKETS: Final = 1 << 16
 """Of one side of an exponential histogram."""
 MOST_BOUNDS: Final = 1 << 12
-"""Of one histogram with bounds: each of them is a series."""
+"""Of one histogram with bounds, and quantiles of one summary: each of them is a series."""
 ZERO_THRESHOLD: Final = 1e-128
 """Of exponential histograms that name none: Prometheus's."""
 _COUNT, _SUM = 4, 5
@@ -45,18 +45,19 @@ class Several(NamedTuple):
 def read_explicit(body: bytes) -> Several:
     """A HistogramDataPoint. Raises DecodeError."""
     count, total = 0, None
-    counts, bounds = b"", b""
+    parts: dict[int, list[bytes]] = {_BUCKET_COUNTS: [], _BOUNDS: []}
     for field in read_message(body):
         if field.number == _COUNT:
             count = _fixed(field)
         elif field.number == _SUM:
             total = _double(field)
-        elif field.number == _BUCKET_COUNTS:
-            counts += _packed(field)
-        elif field.number == _BOUNDS:
-            bounds += _packed(field)
+        elif field.number in parts:
+            parts[field.number].append(_packed(field))
+    counts, bounds = map(b"".join, parts.values())
     if len(counts) != len(bounds) + 8 and (counts or bounds):
         _wrong(f"{len(counts) // 8} buckets with {len(bounds) // 8} bounds")
+    if len(bounds) > 8 * MOST_BOUNDS:
+        _wrong(f"more than {MOST_BOUNDS} bounds")
     suffixes, ends = _series(bounds, total is not None)
     finite = len(suffixes) - (2 if total is None else 3)
     values = np.full(len(suffixes), float(count))
@@ -70,8 +71,8 @@ def read_explicit(body: bytes) -> Several:
 def _series(bounds: bytes, has_sum: bool) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """The series of histograms with these bounds. Raises DecodeError."""
     ends = np.frombuffer(bounds, "<f8").tolist()
-    if any(map(math.isnan, ends)) or any(b <= a for a, b in pairwise(ends)) or len(ends) > MOST_BOUNDS:
-        _wrong("bounds that do not ascend, or too many")
+    if any(map(math.isnan, ends)) or any(b <= a for a, b in pairwise(ends)):
+        _wrong("bounds that do not ascend")
     if math.inf not in ends:
         ends.append(math.inf)
     rest = (OF_COUNT, OF_SUM) if has_sum else (OF_COUNT,)
@@ -94,6 +95,8 @@ def read_summary(body: bytes) -> Several:
                 if part.number in parts:
                     parts[part.number] = _double(part)
             quantiles[parts[1]] = parts[2]
+    if len(quantiles) > MOST_BOUNDS:
+        _wrong(f"more than {MOST_BOUNDS} quantiles")
     suffixes = (*(OF_QUANTILE for _ in quantiles), OF_COUNT, OF_SUM)
     values = [*quantiles.values(), float(count), total]
     return Several(suffixes, (*quantiles, 0.0, 0.0), np.array(values))
@@ -190,6 +193,8 @@ def _varints(field: Field) -> Floats:
     if field.kind == VARINT:
         return np.array([float(field.value)])
     need(field, BYTES)
+    if len(field.data) > 10 * MOST_BUCKETS:
+        _wrong(f"more than {MOST_BUCKETS} buckets")
     if field.data.isascii():  # as nearly always: every byte is a number
         return np.frombuffer(field.data, np.uint8).astype(np.float64)
     found, pos = list[int](), 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -21,6 +23,9 @@ from sentinel.decode._remote_write_plain import BYTES, FIXED64, VARINT
 
 _DEEPEST: Final = 2 * MOST_DEEP + 16
 """Messages in messages: a request's own, and two for each level of an attribute."""
+_WHOLE: Final = re.compile("-?[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_SPECIAL: Final = frozenset(["NaN", "Infinity", "-Infinity"])
 _32_BITS, _64_BITS = (1 << 32) - 1, (1 << 64) - 1
 
 
@@ -90,6 +95,8 @@ def _integer(value: Any) -> int:
     """A number, or one as text."""
     if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
         raise TypeError
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError
     return int(value)
 
 
@@ -116,7 +123,14 @@ def _bool(value: Any) -> bytes:
 def _double(value: Any) -> bytes:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
-    return struct.pack("<d", float(value))
+    found = float(value)
+    if (
+        isinstance(value, str)
+        and value not in _SPECIAL
+        and not (_NUMBER.fullmatch(value) and math.isfinite(found))
+    ):
+        raise ValueError
+    return struct.pack("<d", found)
 
 
 class _Field(NamedTuple):

@@ -28,7 +28,7 @@ NO_TIME = (1 << 63) - 1
 MALFORMED, TOO_MANY = 1, 2
 """What may be wrong with a whole record."""
 MOST_ITEMS = 1 << 20
-"""Of scopes, metrics and data points, each, in one record."""
+"""Of resources, scopes, metrics and data points, each, in one record."""
 
 
 class Tables(NamedTuple):
@@ -154,7 +154,8 @@ def index_records(text, starts, ends, malformed, tables):  # type: ignore[no-unt
             mine = pos >= 0 and tag >> 3 == 1
             if mine and (tag & 7 != 2 or _index_resource(text, a, b, record, tables) < 0):
                 pos = -1
-            large = max(counts[1] - scopes, counts[2] - metrics, counts[3] - points) > MOST_ITEMS
+            most = max(counts[0] - resources, counts[1] - scopes, counts[2] - metrics, counts[3] - points)
+            large = most > MOST_ITEMS
             if pos < 0 or large:
                 malformed[record] = TOO_MANY if large else MALFORMED
                 counts[0], counts[1], counts[2], counts[3] = resources, scopes, metrics, points

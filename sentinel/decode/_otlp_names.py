@@ -82,12 +82,13 @@ def metric_name(name: str, unit: str, kind: Kind, strategy: Strategy) -> str:
 @functools.lru_cache(maxsize=8192)
 def label_name(key: str, strategy: Strategy) -> str:
     """The name of an attribute's label; "" if it cannot have one."""
-    if escapes(strategy):
-        key = _NOT_IN_LABELS.sub("_", key)
-        if key[:1] in _DIGITS:
-            key = f"key_{key}"
-        elif key.startswith("_") and not key.startswith("__"):
-            key = f"key{key}"
+    if not escapes(strategy):
+        return key
+    key = _NOT_IN_LABELS.sub("_", key)
+    if key[:1] in _DIGITS:
+        key = f"key_{key}"
+    elif key.startswith("_") and not key.startswith("__"):
+        key = f"key{key}"
     return key if key.strip("_") else ""
 
 

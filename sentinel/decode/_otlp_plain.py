@@ -42,6 +42,7 @@ VERDICTS: Final = (
     "timestamp_past",
     "timestamp_future",
     "invalid_histogram",
+    "too_many_fields",
 )
 """Why a data point is refused."""
 

@@ -149,7 +149,10 @@ async def query(request: web.Request) -> web.Response:
     """An empty result for statements that set things up; others are refused."""
     statement = request.query.get("q", "")
     if not statement and request.method == "POST":
-        statement = str((await request.post()).get("q", ""))
+        try:
+            statement = str((await request.post()).get("q", ""))
+        except (ValueError, LookupError):  # no form, or in no character set
+            statement = ""
     if statement.lower().startswith(("create ", "show ")):
         return web.json_response({"results": [{"statement_id": 0}]}, headers=_VERSION)
     text = "only writing is possible this way; ask in PromQL at /api/v1/query"

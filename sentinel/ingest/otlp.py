@@ -27,6 +27,8 @@ from sentinel.telemetry import REGISTRY
 
 PATHS: Final = ("/v1/metrics", "/api/v1/otlp/v1/metrics")
 FORMAT: Final = "otlp"
+MOST_MEMBERS: Final = 1 << 22
+"""Of JSON's objects and arrays: short ones take many times the room of their text."""
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _CODES: Final = {400: 3, 413: 8, 415: 3, 503: 14}
 """Of google.rpc.Code, by HTTP status: invalid argument, resource exhausted, unavailable."""
@@ -77,6 +79,9 @@ class Otlp:
         async with self._unpacking:  # and translating, too: that is not counted before either
             message = await unpacked(encoding, body, self._most_bytes, take)
             if kind == JSON:
+                if message.count(b",") > MOST_MEMBERS:
+                    text = f"more than {MOST_MEMBERS} members and elements; send less at once"
+                    return self._reception.refuse(413, "too_large", text)
                 message = await asyncio.to_thread(to_protobuf, message)
                 take(len(message))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -152,6 +153,16 @@ def test_names_may_be_joined_otherwise(payloads_of: Any) -> None:
     assert [batch.labels(row).get("__name__") for row in range(2)] == ["a.value", "a"]
     plain = InfluxDecoder(InfluxConfig(value_field=""), LIMITS, 60_000).decode(payloads_of([b"a value=1"]))
     assert plain.batch.labels(0).get("__name__") == "a_value"
+
+
+def test_long_names_take_no_room_before_they_are_refused(payloads_of: Any) -> None:
+    record = b"m" * 2000 + b" " + b",".join([b"a=1"] * 50_000)
+    tracemalloc.start()
+    decoded = InfluxDecoder(InfluxConfig(), Limits(), 0).decode(payloads_of([record]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decoded.refused == [(0, "record_too_large")]
+    assert peak < 200 * len(record)
 
 
 def test_a_long_measurement_in_many_names_is_refused(payloads_of: Any) -> None:

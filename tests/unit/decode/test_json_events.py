@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -122,6 +123,16 @@ def test_units(payloads_of: Any, unit: Any, text: str, timestamp_ms: int) -> Non
 )
 def test_refusals(payloads_of: Any, config: JsonConfig, record: bytes, reason: str) -> None:
     assert JsonDecoder(config, LIMITS, 60_000).decode(payloads_of([record])).refused == [(0, reason)]
+
+
+def test_long_names_take_no_room_before_they_are_refused(payloads_of: Any) -> None:
+    record = b'{"name":"%b","fields":{%b}}' % (b"m" * 2000, b",".join([b'"a":1'] * 50_000))
+    tracemalloc.start()
+    decoded = JsonDecoder(JsonConfig(fields="fields"), Limits(), 0).decode(payloads_of([record]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decoded.refused == [(0, "record_too_large")]
+    assert peak < 200 * len(record)
 
 
 def test_a_long_name_in_many_metrics_is_refused(payloads_of: Any) -> None:

@@ -78,7 +78,9 @@ def test_metric_names(name: str, unit: str, kind: Kind, strategy: Strategy, foun
         ("...", FULL, ""),
         ("", FULL, ""),
         ("http.method", UTF8, "http.method"),
-        ("_", RAW, ""),
+        ("_", RAW, "_"),
+        ("__", UTF8, "__"),
+        ("", RAW, ""),
     ],
 )
 def test_label_names(key: str, strategy: Strategy, found: str) -> None:

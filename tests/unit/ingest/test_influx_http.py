@@ -194,6 +194,11 @@ def test_health_passes(sink: MemorySink) -> None:
     assert (status, said["status"]) == (200, "pass")
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "application/x-www-form-urlencoded; charset=none"])
+def test_a_query_that_is_no_form_is_refused(sink: MemorySink, kind: str) -> None:
+    assert ask(sink, "/query", b"q=x", headers={"Content-Type": kind})[0] == 400
+
+
 @pytest.mark.parametrize(
     ("path", "body", "method", "status"),
     [

@@ -157,6 +157,9 @@ def test_nothing_is_kept_of_a_request_without_good_points(sink: MemorySink) -> N
         (bytes(2001), PROTO, 413, 8, "exceeds 2000 bytes"),
         (b"{", AS_JSON, 400, 3, "no JSON"),
         (b"[]", AS_JSON, 400, 3, "the body has to be an object"),
+        (written({"asInt": "1_0"}), AS_JSON, 400, 3, "asInt has to be a whole number"),
+        (written({"asDouble": "1e400"}), AS_JSON, 400, 3, "asDouble has to be a number"),
+        (written({"asDouble": "nan"}), AS_JSON, 400, 3, "asDouble has to be a number"),
         (b'{"resourceMetrics": 1}', AS_JSON, 400, 3, "resourceMetrics has to be an array, not '1'"),
         (
             written({"asInt": 1.5}),
@@ -178,6 +181,13 @@ def test_refusals_are_a_status_in_the_senders_encoding(
     else:
         assert answered["Content-Type"] == PROTOBUF
         assert fields(answer)[1] == code and says in fields(answer)[2].decode()
+
+
+def test_json_of_too_many_members_is_not_parsed(sink: MemorySink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentinel.ingest.otlp.MOST_MEMBERS", GOOD_JSON.count(b","))
+    assert export(sink, GOOD_JSON, AS_JSON)[0] == 200
+    status, answer, _ = export(sink, GOOD_JSON[:-1] + b', "x": 1}', AS_JSON)
+    assert status == 413 and "send less" in json.loads(answer)["message"]
 
 
 def test_a_full_inbox_asks_to_come_back(sink: MemorySink) -> None:
