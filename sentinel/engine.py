@@ -30,6 +30,8 @@ from sentinel.store.journal import Step
 from sentinel.store.store import DROP_REASONS, Store
 from sentinel.store.tracked import Tracked
 
+LOOK_AHEAD_SERIES: Final = 1 << 13
+"""So many series are made between two looks at what evaluating them asks for."""
 SWEEP_MS: Final = 60_000
 """How often, in event time, vanished series are forgotten."""
 
@@ -76,7 +78,7 @@ class Engine:
         self._filling = Filling(self.store, settings.retention_ms)
         self.past = PastSamples(self.store, self._filling)
         """Another input beside `ingest`: what was read again for windows that are not full."""
-        self._swept_ms = 0
+        self._swept_ms = self._looked = 0
         self._held_by: dict[str, int] = {}
         self._targets: dict[tuple[str, str], Tracked] = {}
         self._install(groups)
@@ -86,6 +88,7 @@ class Engine:
     ) -> tuple[int, dict[str, int]]:
         """Take samples in. Returns (stored, dropped by reason)."""
         slots, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        self._look_ahead()
         self.arrivals.note(slots, self._bits[source])
         if not self.groups and len(batch):
             self._sweep(int(batch.timestamp_ms.max()))  # no evaluation says what time it is
@@ -97,6 +100,7 @@ class Engine:
     ) -> tuple[int, dict[str, int]]:
         """As `ingest`, of all that a target has at `at_ms`: what it has no longer ends then."""
         slots, counts = self.store.ingest(batch, self._bits[source], series_limit)
+        self._look_ahead()
         self.arrivals.note(slots, self._bits[source])
         before = self._targets.get((source, target))
         here = self._targets[source, target] = Tracked.of(np.unique(slots), self.store)
@@ -253,6 +257,12 @@ class Engine:
             if (found := [at for mask, at in begun if mask & bit])
         }
         self._sweep(newest)
+
+    def _look_ahead(self) -> None:
+        """Many new series are prepared for the next evaluation as they come, not all at once by it."""
+        if abs(len(self.store.index) - self._looked) >= LOOK_AHEAD_SERIES:
+            self._looked = len(self.store.index)
+            self._context.evaluator.sources.look_ahead(map(self.store.selection, self._wanted))
 
     def _sweep(self, now_ms: int) -> None:
         """Now and then, forget what nobody has use for any more."""

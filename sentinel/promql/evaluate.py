@@ -128,7 +128,7 @@ class Evaluator:
         if self.generation:
             self.sets.clear()
         self.sets: LabelSets = LabelSets()
-        self._sources = Sources(self._store, self.sets)
+        self.sources = Sources(self._store, self.sets)
         self._known: dict[Shared, tuple[tuple[int, ...], Value]] = {}
         self._known_ms = 0
         """When the values in `_known` hold."""
@@ -138,7 +138,7 @@ class Evaluator:
         """A run over (start, end, step)."""
         self._runs += 1
         look = self._forgetful or self._runs % _RUNS_BETWEEN_LOOKS == 0
-        if look and self._sources.outgrown(forgetful=self._forgetful):
+        if look and self.sources.outgrown(forgetful=self._forgetful):
             self._begin()
         self._store.sweep_histograms()
         if self._sweeps != self._store.histograms.sweeps:
@@ -204,7 +204,7 @@ class Evaluator:
         if node.extended:
             invocation, at_ms = Invocation(moment, node), moment.time_of(node)
             return smoothed.at(invocation, self._range(moment, ast.Range(node, 0)), at_ms)
-        rows = self._sources.resolve(moment.run.query.by_matchers[node.matchers])
+        rows = self.sources.resolve(moment.run.query.by_matchers[node.matchers])
         present, values, timestamp_ms = self._store.latest(
             rows.slots, moment.time_of(node), moment.run.query.lookback_ms
         )
@@ -228,7 +228,7 @@ class Evaluator:
         return vector
 
     def _range(self, moment: Moment, node: ast.Range) -> Matrix:
-        store, rows = self._store, self._sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
+        store, rows = self._store, self.sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
         before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -80,6 +81,13 @@ class Sources:
             return self._sets.nbytes + 16 * len(self) > allowed
         wanted = len(self) * (1 + self._sets.transforms())
         return len(self._sets) > 2 * wanted + _SPARE_IDS
+
+    def look_ahead(self, selections: Iterable[Selection]) -> None:
+        """Series that are new to selections in use get their ids now: the next query need not wait."""
+        for selection in selections:
+            if selection in self._resolved and self._copies.source is self._store.index.pool:
+                for slots in selection.unsorted():
+                    self._id_of_set.look_up(self._store.index.set_of_slot[slots].astype(np.int64))
 
     def resolve(self, selection: Selection) -> Rows:
         """The rows of a selection: the same object until the selection changes."""

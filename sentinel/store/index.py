@@ -93,6 +93,10 @@ class Selection:
             place = slice(int(run[0]), int(run[-1]) + 2)
             self._sorted[place] = sorted(self._sorted[place].tolist(), key=self._index.labels)
 
+    def unsorted(self) -> list[Int64s]:
+        """Slots that came since `slots()` was asked for."""
+        return self._new
+
     def rest(self) -> None:
         """Keeps nothing for the next new series if none came since this was called last."""
         if self._rested == self.version:

@@ -137,7 +137,7 @@ MISTAKES = {
     "sources: [{name: a, http: {}, scrape: {targets: [a]}}]": "source 'a' is scrape and http; it must be one",
     "sources: [{name: a, http: {}, format: jsn}]": "1:39: unknown format 'jsn' (did you mean 'json'?)",
     "sources: [{name: a, http: {}, dead_letter_topic: d}]": "1:50: dead_letter_topic is for kafka sources",
-    "sources: [{name: a, http: {}, format: avro}]": "1:39: avro is read from kafka, with schemas of a registry",
+    "sources: [{name: a, http: {}, format: avro}]": "1:39: avro is read from kafka, with schemas of",
     "sources: [{name: a, http: {}, schema_registry: {url: 'http://r'}}]": "schema_registry is for avro",
     "sources: [{name: a, http: {}, refill: {max_records: 0}}]": "1:39: refill is for kafka sources",
     "sources: [{name: a, http: {}, limits: {series: 0}}]": "1:48: expected a whole number (at least 1)",

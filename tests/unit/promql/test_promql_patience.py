@@ -82,7 +82,7 @@ def test_queries_that_never_come_again_are_forgotten(monkeypatch: pytest.MonkeyP
 def test_rules_keep_their_label_sets_whatever_is_asked() -> None:
     engine = Engine([])
     assert engine.evaluator is not engine._context.evaluator
-    assert isinstance(engine.evaluator._sources, Sources)
+    assert isinstance(engine.evaluator.sources, Sources)
 
 
 def test_a_sweep_by_one_evaluator_is_known_to_the_other() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.model import Labels
@@ -31,6 +31,7 @@ def followed(store: Store, places: list[int]) -> Tracked:
     return Tracked.of(store.index.find([SERIES[place] for place in places]), store)
 
 
+@settings(deadline=None)
 @given(mine=SOME, others=SOME, expire=st.booleans())
 def test_what_is_gone_is_told_of_series_that_are_still_there(
     mine: list[int], others: list[int], expire: bool
@@ -46,6 +47,7 @@ def test_what_is_gone_is_told_of_series_that_are_still_there(
     ]
 
 
+@settings(deadline=None)
 @given(groups=st.lists(SOME, max_size=4), old=st.booleans(), lost=st.booleans())
 def test_groups_come_back_from_a_snapshot(groups: list[list[int]], old: bool, lost: bool) -> None:
     store, other = a_store(), a_store()
