@@ -32,7 +32,7 @@ BOXED = MOST + 1
 _SPARE = 4
 
 
-@njit(types.boolean(WINDOWS, BLOCKS), cache=True, nogil=True)
+@njit(types.boolean(WINDOWS, BLOCKS), cache=True, nogil=True, _nrt=False)
 def roomy(windows, blocks):  # type: ignore[no-untyped-def]
     """Whether whatever one sample can make necessary finds room in the slabs."""
     times, _, _, _, chunks, heads = windows
@@ -42,7 +42,7 @@ def roomy(windows, blocks):  # type: ignore[no-untyped-def]
     return enough and word_end * CHUNK <= words.shape[0] and word_end <= word_chunks.shape[0]
 
 
-@njit(types.int64(BLOCKS, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.int64(BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def _store(blocks, first, count):  # type: ignore[no-untyped-def]
     """A block of unpacked samples, in no ring yet."""
     words, chunks, heads, times, values, bits, out, numbers = blocks
@@ -54,7 +54,7 @@ def _store(blocks, first, count):  # type: ignore[no-untyped-def]
     return block
 
 
-@njit(types.void(BLOCKS, META, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(BLOCKS, META, types.int64, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def link(blocks, meta, slot, block, older):  # type: ignore[no-untyped-def]
     """Put a block into a slot's ring, behind an older one (0: the ring is empty)."""
     words = blocks[0]
@@ -69,7 +69,7 @@ def link(blocks, meta, slot, block, older):  # type: ignore[no-untyped-def]
         meta[slot, PACKED] = (block << 1) | marked
 
 
-@njit(types.void(BLOCKS, META, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(BLOCKS, META, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def _drop(blocks, meta, slot, block):  # type: ignore[no-untyped-def]
     """Take a block out of a slot's ring and give it back."""
     words, chunks, heads, numbers = blocks[0], blocks[1], blocks[2], blocks[7]
@@ -83,13 +83,13 @@ def _drop(blocks, meta, slot, block):  # type: ignore[no-untyped-def]
     give(words, chunks, heads, block)
 
 
-@njit(types.void(BLOCKS, META, types.int64), cache=True, nogil=True)
+@njit(types.void(BLOCKS, META, types.int64), cache=True, nogil=True, _nrt=False)
 def drop_all(blocks, meta, slot):  # type: ignore[no-untyped-def]
     while meta[slot, PACKED] >> 1:
         _drop(blocks, meta, slot, meta[slot, PACKED] >> 1)
 
 
-@njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def expire(windows, blocks, slot, reach):  # type: ignore[no-untyped-def]
     """Drop blocks behind which something comes that is at or before `reach`."""
     times, _, _, meta, _, _ = windows
@@ -105,7 +105,7 @@ def expire(windows, blocks, slot, reach):  # type: ignore[no-untyped-def]
         _drop(blocks, meta, slot, oldest)
 
 
-@njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def seal(windows, blocks, slot, number):  # type: ignore[no-untyped-def]
     """Pack the oldest `number` samples of a segment, together with a newest block that is not full."""
     times, values, _, meta, _, _ = windows
@@ -127,7 +127,7 @@ def seal(windows, blocks, slot, number):  # type: ignore[no-untyped-def]
         _drop(blocks, meta, slot, newest)
 
 
-@njit(types.int64(BLOCKS, META, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.int64(BLOCKS, META, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def block_of(blocks, meta, slot, at):  # type: ignore[no-untyped-def]
     """The oldest block that does not end before a time, or 0."""
     words = blocks[0]
@@ -140,7 +140,7 @@ def block_of(blocks, meta, slot, at):  # type: ignore[no-untyped-def]
     return block
 
 
-@njit(types.void(BLOCKS, META, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(BLOCKS, META, types.int64, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def _rewrite(blocks, meta, slot, block, count):  # type: ignore[no-untyped-def]
     """Put unpacked samples in the place of a block."""
     older, first = block, 0
@@ -159,6 +159,7 @@ def _rewrite(blocks, meta, slot, block, count):  # type: ignore[no-untyped-def]
     ),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def insert(windows, blocks, slot, block, at, value, value_bits, horizon):  # type: ignore[no-untyped-def]
     """Put a sample that is not newer than a block, but than those before it, in its place there.
@@ -188,7 +189,9 @@ def insert(windows, blocks, slot, block, at, value, value_bits, horizon):  # typ
     return STORED
 
 
-@njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64, types.float64), cache=True, nogil=True)
+@njit(
+    types.void(WINDOWS, BLOCKS, types.int64, types.int64, types.float64), cache=True, nogil=True, _nrt=False
+)
 def replace(windows, blocks, slot, at, value):  # type: ignore[no-untyped-def]
     """Another value for the sample of that time, wherever it lies."""
     times, values, _, meta, _, _ = windows

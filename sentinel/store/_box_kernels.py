@@ -10,7 +10,7 @@ from sentinel.model.histogram import BOX_BITS
 _BOX, _MASK = np.uint64(BOX_BITS), np.uint64(0xFFFF_FFFF_0000_0000)
 
 
-@njit("boolean(uint64, uint64)", cache=True, nogil=True)
+@njit("boolean(uint64, uint64)", cache=True, nogil=True, _nrt=False)
 def outranks(bits, held):  # type: ignore[no-untyped-def]
     """Of two values for one time the larger bit pattern stays, so that the order of arrival cannot matter.
 
@@ -19,7 +19,7 @@ def outranks(bits, held):  # type: ignore[no-untyped-def]
     return bits > held and not ((bits & _MASK) == _BOX and (held & _MASK) == _BOX)
 
 
-@njit("void(uint64[::1], int64[::1], int64[::1], boolean[::1])", cache=True, nogil=True)
+@njit("void(uint64[::1], int64[::1], int64[::1], boolean[::1])", cache=True, nogil=True, _nrt=False)
 def mark_boxes(bits, first, last, found):  # type: ignore[no-untyped-def]
     """Sets `found` at the number of each box in spans [first, last); other numbers are somebody's mistake."""
     for row in range(first.shape[0]):

@@ -64,6 +64,7 @@ _BATCH = types.Tuple((TIMES, TIMES, VALUES, BITS))
     types.int64(WINDOWS, BLOCKS, types.int64, types.int64, types.float64, types.uint64, types.int64),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def _insert_late(windows, blocks, slot, at, value, value_bits, horizon):  # type: ignore[no-untyped-def]
     """Put a sample that is not the newest in its place. The segment has room. Returns an outcome."""
@@ -92,6 +93,7 @@ def _insert_late(windows, blocks, slot, at, value, value_bits, horizon):  # type
     types.int64(TIMES, VALUES, BITS, META, types.int64, types.int64, types.float64, types.uint64),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def _replace_newest(times, values, bits, meta, slot, at, value, value_bits):  # type: ignore[no-untyped-def]
     """Nobody asks for this series: only its newest sample stays. Returns an outcome."""
@@ -127,6 +129,7 @@ def _look_ahead(times, values, meta, chunks, slots, row):  # type: ignore[no-unt
     types.int64(WINDOWS, BLOCKS, _BATCH, types.int64, types.int64, types.int64, types.uint8[::1], TIMES),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # type: ignore[no-untyped-def]
     """Append rows `start..` to their slots. Returns the row at which the slabs must grow, or the row count.
@@ -170,7 +173,7 @@ def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # t
     return rows
 
 
-@njit(types.void(WINDOWS, BLOCKS, TIMES), cache=True, nogil=True)
+@njit(types.void(WINDOWS, BLOCKS, TIMES), cache=True, nogil=True, _nrt=False)
 def release(windows, blocks, slots):  # type: ignore[no-untyped-def]
     """Give what these slots hold back."""
     times, _, _, meta, chunks, heads = windows
@@ -183,7 +186,7 @@ def release(windows, blocks, slots):  # type: ignore[no-untyped-def]
             meta[slot, column] = 0
 
 
-@njit(types.void(WINDOWS, BLOCKS, TIMES, TIMES, TIMES), cache=True, nogil=True)
+@njit(types.void(WINDOWS, BLOCKS, TIMES, TIMES, TIMES), cache=True, nogil=True, _nrt=False)
 def keep(windows, blocks, slots, keep_ms, horizons):  # type: ignore[no-untyped-def]
     """What is kept from now on. Where it is more, what was forgotten until now is not seen again."""
     times, _, _, meta, _, _ = windows

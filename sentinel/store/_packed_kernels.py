@@ -30,7 +30,7 @@ _STALE = np.uint64(0x7FF0000000000002)
 _WORDS, _VALUES, _BITS = types.int64[::1], types.float64[::1], types.uint64[::1]
 
 
-@njit("int64(uint64)", cache=True, nogil=True)
+@njit("int64(uint64)", cache=True, nogil=True, _nrt=False)
 def _width(number):  # type: ignore[no-untyped-def]
     """How many bits it has."""
     width = 0
@@ -40,7 +40,7 @@ def _width(number):  # type: ignore[no-untyped-def]
     return width
 
 
-@njit("void(int64[::1], int64, uint64, int64)", cache=True, nogil=True)
+@njit("void(int64[::1], int64, uint64, int64)", cache=True, nogil=True, _nrt=False)
 def _put(words, position, number, width):  # type: ignore[no-untyped-def]
     """Set `width` bits, zeros until now, at a position counted in bits."""
     word, shift = position >> 6, position & 63
@@ -49,7 +49,7 @@ def _put(words, position, number, width):  # type: ignore[no-untyped-def]
         words[word + 1] |= np.int64(number >> np.uint64(64 - shift))
 
 
-@njit("uint64(int64[::1], int64, uint64)", cache=True, nogil=True)
+@njit("uint64(int64[::1], int64, uint64)", cache=True, nogil=True, _nrt=False)
 def _get(words, position, mask):  # type: ignore[no-untyped-def]
     """The bits at a position. It looks at the word behind, too, so that there is nothing to decide."""
     word, shift = np.uint64(position) >> np.uint64(6), np.uint64(position) & np.uint64(63)
@@ -58,12 +58,12 @@ def _get(words, position, mask):  # type: ignore[no-untyped-def]
     return (low | high) & mask
 
 
-@njit("uint64(int64)", cache=True, nogil=True)
+@njit("uint64(int64)", cache=True, nogil=True, _nrt=False)
 def _mask(width):  # type: ignore[no-untyped-def]
     return ~np.uint64(0) if width >= 64 else (np.uint64(1) << np.uint64(width)) - np.uint64(1)
 
 
-@njit("int64(float64[::1], uint64[::1], int64, int64, int64[::1])", cache=True, nogil=True)
+@njit("int64(float64[::1], uint64[::1], int64, int64, int64[::1])", cache=True, nogil=True, _nrt=False)
 def _as_integers(values, bits, first, count, integers):  # type: ignore[no-untyped-def]
     """The power of ten that makes integers of all these values, and those; -1: there is none."""
     power = 0
@@ -88,7 +88,7 @@ def _as_integers(values, bits, first, count, integers):  # type: ignore[no-untyp
     return power
 
 
-@njit("UniTuple(int64, 2)(int64[::1], int64, int64)", cache=True, nogil=True)
+@njit("UniTuple(int64, 2)(int64[::1], int64, int64)", cache=True, nogil=True, _nrt=False)
 def _least_distance(numbers, first, count):  # type: ignore[no-untyped-def]
     """The least distance between neighbours, and the width of those distances less it."""
     if count < 2:
@@ -100,7 +100,7 @@ def _least_distance(numbers, first, count):  # type: ignore[no-untyped-def]
     return least, _width(np.uint64(most - least))
 
 
-@njit("int64(int64[::1], int64, int64, int64[::1], int64, int64, int64)", cache=True, nogil=True)
+@njit("int64(int64[::1], int64, int64, int64[::1], int64, int64, int64)", cache=True, nogil=True, _nrt=False)
 def _put_distances(numbers, first, count, out, position, least, width):  # type: ignore[no-untyped-def]
     if width:
         for i in range(first + 1, first + count):
@@ -109,7 +109,7 @@ def _put_distances(numbers, first, count, out, position, least, width):  # type:
     return position
 
 
-@njit("int64(int64[::1], int64, int64, int64[::1], int64)", cache=True, nogil=True)
+@njit("int64(int64[::1], int64, int64, int64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def _put_integers(integers, power, count, out, position):  # type: ignore[no-untyped-def]
     """Returns the position behind. The shape gets mode, width and power."""
     slope, narrow = _least_distance(integers, 0, count)
@@ -129,7 +129,7 @@ def _put_integers(integers, power, count, out, position):  # type: ignore[no-unt
     return position
 
 
-@njit("int64(uint64[::1], int64, int64, int64[::1], int64)", cache=True, nogil=True)
+@njit("int64(uint64[::1], int64, int64, int64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def _put_bits(bits, first, count, out, position):  # type: ignore[no-untyped-def]
     """Returns the position behind. The shape gets mode, width and how many zeros are left out at the end."""
     used, changes = np.uint64(0), 0
@@ -157,7 +157,12 @@ def _put_bits(bits, first, count, out, position):  # type: ignore[no-untyped-def
     return position
 
 
-@njit(types.int64(_WORDS, _VALUES, _BITS, types.int64, types.int64, _WORDS, _WORDS), cache=True, nogil=True)
+@njit(
+    types.int64(_WORDS, _VALUES, _BITS, types.int64, types.int64, _WORDS, _WORDS),
+    cache=True,
+    nogil=True,
+    _nrt=False,
+)
 def encode(times, values, bits, first, count, out, integers):  # type: ignore[no-untyped-def]
     """Pack samples [first, first + count), at most MOST and in order of time, into `out`.
 
@@ -183,19 +188,19 @@ def encode(times, values, bits, first, count, out, integers):  # type: ignore[no
     return (position + 63) >> 6
 
 
-@njit("int64(int64[::1], int64)", cache=True, nogil=True)
+@njit("int64(int64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def length(words, block):  # type: ignore[no-untyped-def]
     """How many words a block takes."""
     return words[block + SHAPE] >> 36
 
 
-@njit("int64(int64[::1], int64)", cache=True, nogil=True)
+@njit("int64(int64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def samples(words, block):  # type: ignore[no-untyped-def]
     """How many samples are in a block."""
     return words[block + SHAPE] & 0xFF
 
 
-@njit("boolean(int64[::1], int64, int64)", cache=True, nogil=True)
+@njit("boolean(int64[::1], int64, int64)", cache=True, nogil=True, _nrt=False)
 def is_whole(words, block, end):  # type: ignore[no-untyped-def]
     """Whether a header that comes from elsewhere says what can be, of a block that ends by `end`."""
     shape, size, count = words[block + SHAPE], length(words, block), samples(words, block)
@@ -204,7 +209,7 @@ def is_whole(words, block, end):  # type: ignore[no-untyped-def]
     return fits and narrow and ((shape >> 18) & 3 > _LEVELS or (shape >> 28) & 0x3F <= _DECIMALS)
 
 
-@njit("int64(int64[::1], int64, int64[::1], int64)", cache=True, nogil=True)
+@njit("int64(int64[::1], int64, int64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def decode_times(words, block, times, to):  # type: ignore[no-untyped-def]
     """The times of a block to times[to:]; returns their number."""
     shape, step = words[block + SHAPE], words[block + STEP]
@@ -218,7 +223,7 @@ def decode_times(words, block, times, to):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit("void(int64[::1], int64, int64, float64[::1], int64)", cache=True, nogil=True)
+@njit("void(int64[::1], int64, int64, float64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def _decode_integers(words, block, position, values, to):  # type: ignore[no-untyped-def]
     shape, number = words[block + SHAPE], words[block + START]
     count, width = shape & 0xFF, (shape >> 20) & 0x7F
@@ -236,7 +241,7 @@ def _decode_integers(words, block, position, values, to):  # type: ignore[no-unt
         values[i] = number / scale
 
 
-@njit("void(int64[::1], int64, int64, uint64[::1], int64)", cache=True, nogil=True)
+@njit("void(int64[::1], int64, int64, uint64[::1], int64)", cache=True, nogil=True, _nrt=False)
 def _decode_bits(words, block, position, bits, to):  # type: ignore[no-untyped-def]
     shape, held = words[block + SHAPE], np.uint64(words[block + START])
     count, width, zeros = shape & 0xFF, (shape >> 20) & 0x7F, np.uint64((shape >> 28) & 0x3F)
@@ -253,7 +258,9 @@ def _decode_bits(words, block, position, bits, to):  # type: ignore[no-untyped-d
         bits[i] = held
 
 
-@njit(types.int64(_WORDS, types.int64, _WORDS, _VALUES, _BITS, types.int64), cache=True, nogil=True)
+@njit(
+    types.int64(_WORDS, types.int64, _WORDS, _VALUES, _BITS, types.int64), cache=True, nogil=True, _nrt=False
+)
 def decode(words, block, times, values, bits, to):  # type: ignore[no-untyped-def]
     """The samples of a block to places from `to` on; returns their number. `bits` are those of `values`."""
     count, shape = decode_times(words, block, times, to), words[block + SHAPE]

@@ -27,6 +27,7 @@ from sentinel.store._packed_kernels import FIRST_MS, LAST_MS, OLDER, SHAPE
     " boolean[::1], float64[::1], int64[::1])",
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def latest(times, values, bits, meta, slots, at, after, present, out, out_times):  # type: ignore[no-untyped-def]
     """The newest sample in (after, at] of each slot; a staleness marker is no sample.
@@ -52,6 +53,7 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
     "void(int64[::1], int64[:, ::1], int64[::1], int64, int64, int64[::1], int64[::1])",
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
     """Slab positions [first, last) of the samples in (after, to] of each slot."""
@@ -67,6 +69,7 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
     types.UniTuple(types.int64, 4)(TIMES, BITS, META, TIMES, types.int64, types.int64, TIMES, TIMES),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def survey(times, bits, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
     """As `spans`; returns how many samples there are, the fewest of a slot, and whether any is a marker.
@@ -118,6 +121,7 @@ def count(windows, blocks, slots, after, to, first, last, counts):  # type: igno
     types.boolean(WINDOWS, BLOCKS, TIMES, types.int64, types.int64, TIMES, TIMES, TIMES, TIMES, VALUES, BITS),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def unpack(windows, blocks, slots, after, to, first, last, ends, out_times, out, bits):  # type: ignore[no-untyped-def]
     """All samples in (after, to] of each slot up to its end in `out`; returns whether one may be a marker."""
@@ -153,6 +157,7 @@ def unpack(windows, blocks, slots, after, to, first, last, ends, out_times, out,
     types.void(WINDOWS, BLOCKS, TIMES, types.int64, types.int64, types.boolean[::1], VALUES, TIMES),
     cache=True,
     nogil=True,
+    _nrt=False,
 )
 def latest_packed(windows, blocks, slots, at, after, present, out, out_times):  # type: ignore[no-untyped-def]
     """As `latest`, of those slots whose segments begin after `at`."""

@@ -33,7 +33,12 @@ _ENOUGH = 4
 """From so many samples on it is foreseen how many a window will hold, if at most 8 times as many."""
 
 
-@njit(types.void(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(
+    types.void(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64),
+    cache=True,
+    nogil=True,
+    _nrt=False,
+)
 def _move(times, values, bits, meta, slot, target, first):  # type: ignore[no-untyped-def]
     """A window's samples from `first` on to another segment, or to the front of its own."""
     count = meta[slot, COUNT] - (first - meta[slot, FIRST])
@@ -49,7 +54,7 @@ def _move(times, values, bits, meta, slot, target, first):  # type: ignore[no-un
     meta[slot, PACKED] = (meta[slot, PACKED] >> 1 << 1) | marked
 
 
-@njit(types.int64(TIMES, META, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.int64(TIMES, META, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def reachable(times, meta, slot, horizon):  # type: ignore[no-untyped-def]
     """FIRST without what no evaluation at or after the horizon can reach: all but the newest of it."""
     count, first = meta[slot, COUNT], meta[slot, FIRST]
@@ -60,7 +65,12 @@ def reachable(times, meta, slot, horizon):  # type: ignore[no-untyped-def]
     return upper(times, begin, begin + count, reach) - 1 - meta[slot, BASE]
 
 
-@njit(types.boolean(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(
+    types.boolean(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64),
+    cache=True,
+    nogil=True,
+    _nrt=False,
+)
 def tidy(times, values, bits, meta, slot, capacity, horizon):  # type: ignore[no-untyped-def]
     """Room by forgetting alone; False if that is not enough, or something is packed, too."""
     if capacity == 0 or meta[slot, PACKED] > 1:
@@ -72,7 +82,7 @@ def tidy(times, values, bits, meta, slot, capacity, horizon):  # type: ignore[no
     return True
 
 
-@njit(types.int64(WINDOWS, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.int64(WINDOWS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def _foreseen(windows, slot, horizon):  # type: ignore[no-untyped-def]
     """How many samples a full window will hold: those of the time that is kept, at the pace of those here."""
     times, _, _, meta, _, _ = windows
@@ -87,7 +97,7 @@ def _foreseen(windows, slot, horizon):  # type: ignore[no-untyped-def]
     return min(np.int64(np.ceil(np.float64(keep) * (count - 1) / passed)) + 1, 8 * count)
 
 
-@njit(types.int64(types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.int64(types.int64, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def _next_class(foreseen, count, capacity):  # type: ignore[no-untyped-def]
     """The class of the segment to grow into; its capacity is LONG at most."""
     if count < _ENOUGH:
@@ -98,7 +108,7 @@ def _next_class(foreseen, count, capacity):  # type: ignore[no-untyped-def]
     return max(found, class_for(capacity + 1))
 
 
-@njit(types.boolean(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.boolean(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def make_room(windows, blocks, slot, horizon):  # type: ignore[no-untyped-def]
     """Room whatever it takes; False when the slabs must grow first."""
     times, values, bits, meta, chunks, heads = windows

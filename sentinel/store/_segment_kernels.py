@@ -25,7 +25,7 @@ CHUNK_COLUMNS = 8
 _AREA = "int64[::1], int64[:, ::1], int64[::1]"
 
 
-@njit("int64(int64)", cache=True, nogil=True)
+@njit("int64(int64)", cache=True, nogil=True, _nrt=False)
 def class_for(size):  # type: ignore[no-untyped-def]
     """The class of the smallest segments of that size; the largest class if there is none."""
     low, high = 0, SIZES.shape[0] - 1
@@ -38,7 +38,7 @@ def class_for(size):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(f"int64({_AREA}, int64)", cache=True, nogil=True)
+@njit(f"int64({_AREA}, int64)", cache=True, nogil=True, _nrt=False)
 def _take_chunk(links, chunks, heads, size_class):  # type: ignore[no-untyped-def]
     """A chunk for segments of a class, first among those with room; 0: the slab must grow."""
     chunk = heads[UNUSED]
@@ -57,7 +57,7 @@ def _take_chunk(links, chunks, heads, size_class):  # type: ignore[no-untyped-de
     return chunk
 
 
-@njit(f"int64({_AREA}, int64)", cache=True, nogil=True)
+@njit(f"int64({_AREA}, int64)", cache=True, nogil=True, _nrt=False)
 def take(links, chunks, heads, size_class):  # type: ignore[no-untyped-def]
     """Where a segment of a class begins that nobody uses; 0: the slab must grow."""
     chunk = heads[size_class]
@@ -81,7 +81,7 @@ def take(links, chunks, heads, size_class):  # type: ignore[no-untyped-def]
     return base
 
 
-@njit(f"void({_AREA}, int64)", cache=True, nogil=True)
+@njit(f"void({_AREA}, int64)", cache=True, nogil=True, _nrt=False)
 def give(links, chunks, heads, base):  # type: ignore[no-untyped-def]
     """A segment back; a chunk without any is free for another class."""
     chunk = base >> CHUNK_SHIFT
