@@ -1,7 +1,7 @@
 """How windows lie in memory: the columns of `meta`, and what the kernels of the store get to work on.
 
-Kernels over these tuples count no references (`_nrt`): they allocate nothing, and counting those of each array
-of a tuple at every call costs as much as the call.
+Kernels over these tuples count no references (`_nrt`): they allocate nothing, and counting those of each
+array of a tuple at every call costs as much as the call.
 """
 
 from __future__ import annotations
