@@ -128,6 +128,7 @@ def test_records_wait_for_their_schemas(
     assert [page.labels["name"] for page in receiver.pages("firing")] == ["b"]
 
 
+@pytest.mark.slow
 def test_bad_records_a_new_schema_and_a_kill_without_a_registry(
     daemon: Daemon, kafka: Broker, topic: str, registry: Registry
 ) -> None:

@@ -21,7 +21,7 @@ from .receiver import Receiver
 from .records import produce, sample
 from .waiting import listens, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RULES = rule_group(
     "mixed",
@@ -111,9 +111,7 @@ def outage(broker: Broker, seconds: float, end: str) -> Iterator[None]:
     broker.start()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "end"), [(20, "stop"), pytest.param(60, "kill", marks=pytest.mark.slow)], ids=["stop", "kill"]
-)
+@pytest.mark.parametrize(("seconds", "end"), [(20, "stop"), (60, "kill")], ids=["stop", "kill"])
 def test_pages_go_out_while_kafka_is_down(scene: Scene, seconds: float, end: str) -> None:
     """An alert over Kafka telemetry holds through the outage; pushed and scraped ones fire inside it."""
     with scene.daemon:
@@ -142,7 +140,6 @@ def test_pages_go_out_while_kafka_is_down(scene: Scene, seconds: float, end: str
         assert scene.daemon.metric("sentinel_source_up", source="telemetry") == 1
 
 
-@pytest.mark.slow
 def test_a_daemon_started_while_kafka_is_down_pages(scene: Scene) -> None:
     """Killed in the outage as well: acknowledged pushes are still known, and nothing is paged twice."""
     with scene.daemon:

@@ -80,6 +80,7 @@ def page_after_restarts(daemon: Daemon, pager: Receiver, name: str) -> tuple[Pag
     return page(daemon, pager, name), restarts
 
 
+@pytest.mark.slow
 @pytest.mark.fault("rule-hangs")
 def test_an_engine_that_hangs_pages_by_itself(daemon: Daemon, pager: Receiver) -> None:
     stuck = page(daemon, pager, "SentinelEngineStuck", seconds=40)

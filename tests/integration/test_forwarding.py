@@ -109,6 +109,7 @@ def at(site: Site, main: Callable[[Site], Coroutine[Any, Any, None]]) -> None:
         site.alertmanager.kill()
 
 
+@pytest.mark.slow
 def test_an_alert_lives_as_long_as_it_fires_and_we_do(tmp_path: Path) -> None:
     async def main(site: Site) -> None:
         async with site.forwarding():

@@ -12,6 +12,7 @@ from .records import consume, produce
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
 
+@pytest.mark.slow
 def test_acknowledged_records_survive_kill_and_stop(fresh_kafka: Broker, topic: str) -> None:
     """The daemon's durability is tested on this broker, so its own comes first."""
     fresh_kafka.create_topic(topic, partitions=2)

@@ -105,6 +105,7 @@ def scene(kafka: Broker, topic: str, tmp_path: Path) -> Iterator[Scene]:
         daemon.kill()
 
 
+@pytest.mark.slow
 def test_a_spike_fires_exactly_its_alerts_and_resolves(scene: Scene) -> None:
     """200,000 samples: the threshold finds three of 1,000 series, the detector their three services."""
     running = scene.begin()

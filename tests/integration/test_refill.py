@@ -56,7 +56,9 @@ def _evaluated(daemon: Daemon) -> bool:
     return ago < 15 and daemon.metric("sentinel_ingest_records_total", source="telemetry") == RECORDS
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["reload", "killed-under-way"])
+@pytest.mark.parametrize(
+    "killed", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["reload", "killed-under-way"]
+)
 def test_windows_are_filled_again(kafka: Broker, topic: str, tmp_path: Path, killed: bool) -> None:
     kafka.create_topic(topic, PARTITIONS)
     begin_ms = int(time.time() * 1000) - ROUNDS * PERIOD_MS

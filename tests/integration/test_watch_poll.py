@@ -213,6 +213,7 @@ async def _keep_up(cluster: Cluster, topic: str) -> None:
             await consumer.commit({partition: written.offset + 1})
 
 
+@pytest.mark.slow
 def test_a_killed_broker_is_seen_at_once_and_then_missed(watch: Watch, topic: str) -> None:
     watch.cluster.create_topic(topic, 6, 3)
     watch.run(commit(watch.cluster, topic, {(topic, 0): 0}))
