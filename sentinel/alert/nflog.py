@@ -186,7 +186,8 @@ class Saver:
         """How long what was changed may still wait for a commit that somebody needs."""
         if not self.changes:
             return math.inf
-        return max(0.0, self._saved + LATEST_SECONDS - asyncio.get_running_loop().time())
+        left = self._saved + LATEST_SECONDS - asyncio.get_running_loop().time()
+        return left if left > 0.001 else 0.0  # a timer may be coarser: who waited for less would wait again
 
     async def _written(self, changes: Changes) -> bool:
         try:
