@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 from remote_write_encoder import NOW_MS, Pairs, double, number, request_v2, sample, series, text
 
@@ -129,12 +129,16 @@ def test_kernel_and_twin_agree_on_garbage(body: bytes) -> None:
 def test_the_generator_makes_good_and_bad_requests() -> None:
     """Else the comparison above would compare nothing."""
     said: set[str] = set()
+    wanted = {"", "invalid_protobuf", "missing_name", "invalid_label", "duplicate_label", "invalid_utf8"}
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300, deadline=None, database=None)
     @given(requests())
     def look(body: bytes) -> None:
         found = by_twin(body)
         said.update([found] if isinstance(found, str) else [row[2] for row in found[1]])
 
-    look()
-    assert "" in said and len(said) > 4, said
+    for draw in range(20):  # what one draw of three hundred holds is a matter of luck
+        seed(draw)(look)()
+        if said >= wanted:
+            break
+    assert said >= wanted
