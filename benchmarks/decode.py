@@ -22,7 +22,8 @@ import fastavro
 import msgspec
 import numpy as np
 
-from sentinel.decode import Limits, warm
+from sentinel.app.warm import warm
+from sentinel.decode import Limits
 from sentinel.decode.avro import AvroConfig, AvroDecoder
 from sentinel.decode.influx import InfluxConfig, InfluxDecoder, split_points
 from sentinel.decode.json import JsonConfig, JsonDecoder

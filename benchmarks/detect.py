@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sentinel.detect.deviation import Deviation, warm
+from sentinel.app.warm import warm
+from sentinel.detect.deviation import Deviation
 from sentinel.model import Floats
 
 Step = Callable[[Floats], object]

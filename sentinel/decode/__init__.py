@@ -29,11 +29,3 @@ class Decoder(Protocol):
     def decode(self, payloads: Payloads) -> Decoded:
         """The samples of the good records, in their order, and the refused records."""
         ...
-
-
-def warm() -> None:
-    """Compiles the kernels of all decoders, or reads them from numba's cache."""
-    from sentinel.decode import json, openmetrics
-
-    json.warm()
-    openmetrics.warm()

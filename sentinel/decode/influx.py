@@ -156,8 +156,3 @@ def split_points(source: str, format: str, body: bytes, *, arrival_ms: int) -> P
         record_ms=rows * 0 - 1,
         next_offset=len(rows),
     )
-
-
-def warm() -> None:
-    """Compiles the kernels, or reads them from numba's cache."""
-    from sentinel.decode import _influx_kernel  # noqa: F401

@@ -156,8 +156,3 @@ class JsonDecoder:
         if not keys:
             return payloads.buffer, refused
         return np.concatenate([payloads.buffer, np.frombuffer(b"".join(keys), np.uint8)]), refused
-
-
-def warm() -> None:
-    """Compiles the kernels, or reads them from numba's cache."""
-    from sentinel.decode import _json_kernel  # noqa: F401

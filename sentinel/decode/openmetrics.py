@@ -124,8 +124,3 @@ def _export(pairs: dict[str, str], target: Labels) -> dict[str, str]:
         taken.add(free)
         pairs[free] = pairs.pop(name)
     return pairs
-
-
-def warm() -> None:
-    """Compiles the kernels, or reads them from numba's cache."""
-    from sentinel.decode import _openmetrics_kernel  # noqa: F401

@@ -142,11 +142,6 @@ class Deviation:
         self._buffer[busy] = buffer
 
 
-def warm() -> None:
-    """Compile the kernel, or load it from its cache, before anybody waits for it."""
-    from sentinel.detect import _deviation_kernel  # noqa: F401  # its signatures are explicit
-
-
 def _grown(array: Floats, used: int, room: int) -> Floats:
     grown = np.zeros((room, array.shape[1]))  # untouched rows take no memory
     grown[:used] = array[:used]

@@ -14,7 +14,7 @@ from sentinel.ingest.backoff import Backoff, asked_to_stop
 from sentinel.ingest.kafka_connection import KafkaConnection
 from sentinel.ingest.records import Records
 from sentinel.ingest.source import FAILURES, SKIPPED, PartitionStatus, Sink
-from sentinel.model import Duration, Payloads
+from sentinel.model import Duration
 from sentinel.telemetry import logger
 
 if TYPE_CHECKING:
@@ -161,18 +161,7 @@ class KafkaSource:
         await asyncio.sleep(0)  # an inbox that never fills would never let anybody else run
 
     async def _put(self, partition: str, records: Records) -> None:
-        payloads = Payloads(
-            source=self.name,
-            partition=partition,
-            format=self._format,
-            buffer=records.buffer,
-            start=records.start,
-            end=records.end,
-            offset=records.offset,
-            record_ms=records.record_ms,
-            next_offset=records.next_offset,
-            arrival_ms=self.clock.now_ms(),
-        )
+        payloads = records.payloads(self.name, partition, self._format, self.clock.now_ms())
         self._handing = partition, records.next_offset
         try:
             await self._sink.put(payloads)

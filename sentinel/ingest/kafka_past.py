@@ -20,7 +20,6 @@ from sentinel.ingest.kafka_public import PublicReader
 from sentinel.ingest.past import Past, RefillConfig
 from sentinel.ingest.records import Records
 from sentinel.ingest.source import FAILURES, PartitionStatus, Sink
-from sentinel.model import Payloads
 from sentinel.telemetry import logger
 
 PIECE_RECORDS: Final = 2048
@@ -195,7 +194,8 @@ class KafkaPast:
 
     async def _deliver(self, past: Past, name: str, records: Records) -> int:
         """Hands records on, piece after piece, each when the sink is through with the one before."""
-        payloads, _ = self._payloads(past, name, records).split(past.until[name])
+        payloads = records.payloads(past.name, name, self._format, self._clock.now_ms())
+        payloads, _ = payloads.split(past.until[name])
         if name in self._cut and len(payloads):
             self._cut.discard(name)
             past.begins_ms = max(past.begins_ms, int(payloads.record_ms[0]))
@@ -215,20 +215,6 @@ class KafkaPast:
     def _given(self, past: Past, name: str) -> int:
         """How far the sink is through with a partition."""
         return self._sink.positions(past.name).get(name, -1)
-
-    def _payloads(self, past: Past, name: str, records: Records) -> Payloads:
-        return Payloads(
-            source=past.name,
-            partition=name,
-            format=self._format,
-            buffer=records.buffer,
-            start=records.start,
-            end=records.end,
-            offset=records.offset,
-            record_ms=records.record_ms,
-            next_offset=records.next_offset,
-            arrival_ms=self._clock.now_ms(),
-        )
 
 
 def _of(name: str) -> TopicPartition:

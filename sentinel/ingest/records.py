@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sentinel.model import Int64s, UInt8s
+from sentinel.model import Int64s, Payloads, UInt8s
 
 
 class Records(msgspec.Struct, frozen=True, eq=False):
@@ -28,6 +28,21 @@ class Records(msgspec.Struct, frozen=True, eq=False):
         """No records, but reading goes on elsewhere."""
         rows = np.empty(0, np.int64)
         return cls(np.empty(0, np.uint8), rows, rows, rows, rows, next_offset, skipped or {})
+
+    def payloads(self, source: str, partition: str, format: str, arrival_ms: int) -> Payloads:
+        """These records as what a source hands on."""
+        return Payloads(
+            source=source,
+            partition=partition,
+            format=format,
+            buffer=self.buffer,
+            start=self.start,
+            end=self.end,
+            offset=self.offset,
+            record_ms=self.record_ms,
+            next_offset=self.next_offset,
+            arrival_ms=arrival_ms,
+        )
 
 
 class Fetched(msgspec.Struct, frozen=True, eq=False):
