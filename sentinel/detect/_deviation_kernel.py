@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from sentinel.model import Floats, Int64s
+from sentinel.store._prefetch import prefetch
 
 WIDTH = 16
 COUNT, RUN, LOCATION, SCALE = 0, 1, 2, 3  # RUN: evaluations outside the band, negative below it
@@ -37,6 +38,8 @@ REACH, GROWTH = 1.25, 0.2  # the band ends at REACH * farthest * (evaluations * 
 WIDEST = 12.0  # and at this many normal bands in any case
 YOUNG, EDGES_EVERY = 240, 32  # a history shorter than YOUNG gets its band anew at each evaluation
 HOLD = 0.75  # while outside, the edge stands this much nearer: no flapping
+
+_AHEAD, _LINE = 8, 8
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -211,6 +214,9 @@ def update(state: Floats, buffer: Floats, rows: Int64s, value: Floats, knobs: Fl
     """One evaluation. `rows` are checked by the caller; `out` is 4 x n: score, expected, lower, upper."""
     warmup = buffer.shape[1]
     for j in range(rows.size):
+        if j + _AHEAD < rows.size:  # rows in random order wait for memory together, not one by one
+            for i in range(0, WIDTH, _LINE):
+                prefetch(state, rows[j + _AHEAD] * WIDTH + i)
         r, x = rows[j], value[j]
         for i in range(4):
             out[i, j] = np.nan
