@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, types
 
 from sentinel.store import _packed_kernels as packed
@@ -9,6 +10,7 @@ from sentinel.store._layout import (
     BASE,
     BITS,
     BLOCKS,
+    COLUMNS,
     COUNT,
     FIRST,
     META,
@@ -20,6 +22,19 @@ from sentinel.store._layout import (
     upper,
 )
 from sentinel.store._packed_kernels import FIRST_MS, LAST_MS, OLDER, SHAPE
+from sentinel.store._prefetch import prefetch
+
+_AHEAD = 8
+
+
+@njit(inline="always")
+def _look_ahead(times, values, meta, slots, row, before):  # type: ignore[no-untyped-def]
+    """Bring near what the rows to come will touch, so that many of them wait for memory at once."""
+    prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
+    slot = slots[row + _AHEAD]
+    end = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT]
+    prefetch(times, end - 1)
+    prefetch(values, end - before)
 
 
 @njit(
@@ -34,8 +49,10 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
 
     Returns for how many slots that is to be looked for in what is packed.
     """
-    deeper = 0
-    for row in range(slots.shape[0]):
+    deeper, rows = 0, slots.shape[0]
+    for row in range(rows):
+        if row + 2 * _AHEAD < rows:
+            _look_ahead(times, values, meta, slots, row, 1)
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         place = begin + meta[slot, COUNT] - 1
@@ -56,13 +73,24 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
     _nrt=False,
 )
 def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untyped-def]
-    """Slab positions [first, last) of the samples in (after, to] of each slot."""
-    for row in range(slots.shape[0]):
+    """Slab positions [first, last) of the samples in (after, to] of each slot.
+
+    Series that are sampled together have as many: the number of the slot before is tried first.
+    """
+    rows, before = slots.shape[0], np.int64(0)
+    for row in range(rows):
+        if row + 2 * _AHEAD < rows:
+            _look_ahead(times, times, meta, slots, row, before)
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         end = begin + meta[slot, COUNT]
-        first[row] = upper(times, begin, end, after)
+        place = end - before
+        found = (
+            begin <= place < end and times[place] > after and (place == begin or times[place - 1] <= after)
+        )
+        first[row] = place if found else upper(times, begin, end, after)
         last[row] = end if end > begin and times[end - 1] <= to else upper(times, first[row], end, to)
+        before = end - first[row]
 
 
 @njit(

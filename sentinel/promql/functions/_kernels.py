@@ -12,6 +12,9 @@ import math
 import numpy as np
 from numba import njit
 
+from sentinel.store._prefetch import prefetch
+
+_AHEAD, _LINE = 8, 8
 _SPANS = "i8[::1], i8[::1]"
 _SLABS = "i8[::1], f8[::1]"
 _FOLD = f"f8[::1]({_SPANS}, f8[::1])"
@@ -145,12 +148,17 @@ def increases(first, last, time, value, start, end, counter, seconds):  # type: 
     check_spans(first, last, len(value))
     out = np.empty(len(first))
     for row in range(len(first)):
+        if row + _AHEAD < len(first):
+            prefetch(time, first[row + _AHEAD])
+            prefetch(time, last[row + _AHEAD] - 1)
+            for at in range(first[row + _AHEAD], last[row + _AHEAD], _LINE):
+                prefetch(value, at)
         begin, final = first[row], last[row] - 1
         growth = value[final] - value[begin]
         if counter:
             for at in range(begin + 1, final + 1):
-                if value[at] < value[at - 1]:
-                    growth += value[at - 1]
+                raised = growth + value[at - 1]
+                growth = raised if value[at] < value[at - 1] else growth  # no jump: who knows which way
         covered = (time[final] - time[begin]) / 1000.0
         before, after = (time[begin] - start) / 1000.0, (end - time[final]) / 1000.0
         distance = covered / (final - begin)
