@@ -9,6 +9,7 @@ forgotten: a rule at once, a batch when a snapshot is kept behind it.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -73,7 +74,7 @@ class Suspects(Guard):
     def __init__(self, folder: Path, now_ms: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._list = folder / "suspects.json"
-        self._note = os.open(folder / "activity", os.O_RDWR | os.O_CREAT, 0o644)
+        self._note = _page(folder / "activity")
         self.all: tuple[Suspect, ...] = tuple(self._load())
         self._under_way: Activity | None = None
         noted = self._read_note()
@@ -184,12 +185,28 @@ class Suspects(Guard):
             log.warning("suspects not kept", error=str(error))
 
     def _read_note(self) -> Activity | None:
-        length = int.from_bytes(os.pread(self._note, 4, 0), "little")
+        length = int.from_bytes(self._note[:4], "little")
         with contextlib.suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(os.pread(self._note, length, 4), type=Activity)
+            return msgspec.json.decode(self._note[4 : 4 + length], type=Activity)
         return None
 
     def _write_note(self, text: bytes) -> None:
-        """One write, into a page that is there already: it outlives the process, and needs no space."""
-        with contextlib.suppress(OSError):
-            os.pwrite(self._note, len(text).to_bytes(4, "little") + text[: _NOTE_BYTES - 4], 0)
+        """Into a page that is mapped already: it outlives the process, and costs no call of the system."""
+        text = text[: _NOTE_BYTES - 4]
+        self._note[:4] = bytes(4)  # a note that is half there is none
+        self._note[4 : 4 + len(text)] = text
+        self._note[:4] = len(text).to_bytes(4, "little")
+
+
+def _page(path: Path) -> mmap.mmap:
+    """A file of one page, mapped. It has its space: a store into a hole on a full disk would kill us."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(file, os.pread(file, _NOTE_BYTES, 0).ljust(_NOTE_BYTES, b"\0"), 0)
+            return mmap.mmap(file, _NOTE_BYTES)
+        finally:
+            os.close(file)
+    except OSError as error:
+        log.warning("a crash will not be remembered", file=str(path), error=str(error))
+        return mmap.mmap(-1, _NOTE_BYTES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -177,7 +177,7 @@ class Evaluator:
         return gather(self.sets, steps, start_ms, end_ms)
 
     def _value(self, moment: Moment, node: ast.Expr) -> Value:
-        compute = cast(Callable[[Evaluator, Moment, Any], Value], _NODES[type(node)])
+        compute = _NODES[type(node)]
         shared = moment.run.query.shared.get(id(node))
         if shared is None or moment.run.counted or not moment.is_only:  # `counted` histograms have hints
             return compute(self, moment, node)

@@ -59,6 +59,8 @@ class Sources:
     def __init__(self, store: Store, sets: LabelSets) -> None:
         self._store, self._sets = store, sets
         self._resolved: WeakKeyDictionary[Selection, Rows] = WeakKeyDictionary()
+        self._fine = _SPARE_IDS
+        """So many label sets were not too many when they were last compared with the series alive."""
         self._follow()
 
     def _follow(self) -> None:
@@ -79,8 +81,11 @@ class Sources:
         if forgetful:
             allowed = _MOST + _SERIES_BYTES * len(self._store.index)
             return self._sets.nbytes + 16 * len(self) > allowed
+        if len(self._sets) <= self._fine:
+            return False
         wanted = len(self) * (1 + self._sets.transforms())
-        return len(self._sets) > 2 * wanted + _SPARE_IDS
+        self._fine = 2 * wanted + _SPARE_IDS
+        return len(self._sets) > self._fine
 
     def look_ahead(self, selections: Iterable[Selection]) -> None:
         """Series that are new to selections in use get their ids now: the next query need not wait."""

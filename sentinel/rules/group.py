@@ -37,6 +37,7 @@ class RunningGroup:
         self._store, self._guard = context.store, context.guard
         self._source_labels = context.source_labels
         self._fed_by: tuple[tuple[int, ...], int] = ((), 0)
+        self._fed_as_of = (-1, -1)
         aside = context.guard.rules()
         self._names = [rule_identity(rule) for rule in group.rules]
         self.guarded = [guarded_name(rule) for rule in group.rules]
@@ -53,11 +54,15 @@ class RunningGroup:
 
     def sources(self) -> int:
         """Bits of the sources that feed any rule; looked up again only when series or sources changed."""
+        version = (self._store.source_version, self._store.index.version)
+        if self._fed_as_of == version:
+            return self._fed_by[1]
         queries = [query for rule in self.rules for query in rule.queries]
         versions = [selection.version for query in queries for selection in query.selections]
         stamp = (self._store.source_version, *versions)
         if self._fed_by[0] != stamp:
             self._fed_by = (stamp, source_mask(self._store, *queries))
+        self._fed_as_of = version
         return self._fed_by[1]
 
     def evaluate(self, at_ms: int, held: int, incomplete: bool) -> list[AlertEvent]:

@@ -84,7 +84,7 @@ def _elements(evaluator: Evaluator, query: Query, at_ms: int) -> tuple[list[int]
     ids, values = instant_vector(evaluator, query, at_ms)
     rows = zip(ids.tolist(), values.tolist(), strict=True)
     found = [Element(evaluator.labels(id), value) for id, value in rows]
-    for row, histogram in _histograms(evaluator, values):
+    for row, histogram in _histograms(evaluator, values) if len(evaluator.histograms) else ():
         found[row] = Element(found[row].sample, 0.0, histogram)
     return ids.tolist(), found
 

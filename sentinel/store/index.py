@@ -109,7 +109,7 @@ class Selection:
             self._unseen.append(slots)
             self._index.fingerprints(slots)  # computed now, or whoever asks next waits for all of them
             self._new.append(slots)
-            self.version += 1
+            self.version = self._index.version = self._index.version + 1
 
     def withdraw(self, gone: Bools) -> None:
         """By slot, which series are gone."""
@@ -118,7 +118,7 @@ class Selection:
         if not kept.all():
             self._sorted, self._prints = slots[kept], None
             self._fed_by = (-1, 0)
-            self.version += 1
+            self.version = self._index.version = self._index.version + 1
 
 
 class SeriesIndex:
@@ -139,6 +139,8 @@ class SeriesIndex:
         self._recent: dict[Labels, int] = {}
         self._kept_pairs = 0
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
+        self.version = 0
+        """Changes whenever any selection's does."""
         self._unresolved: list[Selection] = []
         self._waiting: list[Waiting[Selection]] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,13 @@ def test_damaged_files_are_forgotten(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_bytes(b"\xff\x00\x00\x00{nonsense")
     Suspects(tmp_path, NOW).enter(BATCH)
     assert Suspects(tmp_path, NOW).all[0].activity == BATCH
+
+
+def test_a_disk_without_room_makes_it_forget_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    Suspects(tmp_path, NOW).enter(BATCH)
+    monkeypatch.undo()
+    assert not Suspects(tmp_path, NOW).all
