@@ -213,6 +213,7 @@ class Engine:
 
     def _install(self, groups: Sequence[RuleGroup]) -> None:
         last_ms = max((group.last_ms for group in self.groups.values()), default=0)
+        self.store.owed.clear()  # rules that stay have it in their state
         self.groups = {group.key: RunningGroup(group, self._context) for group in groups}
         self.arrivals = Arrivals(self.groups.values())
         self._held_by = {key: mask for key, mask in self._held_by.items() if key in self.groups}

@@ -18,7 +18,7 @@ def dump(rules: Rehearsal) -> str:
     store = rules.store
     return "\n".join(
         line
-        for slot in sorted(store.index.live().tolist(), key=store.labels)
+        for slot in sorted(store.live().tolist(), key=store.labels)
         for line in (f"{labels_text(dict(store.labels(slot)))} =>", *_samples(rules, slot))
     )
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from sentinel.detect.detector import Detector
 from sentinel.errors import RuleError
-from sentinel.model import AlertEvent, Floats
+from sentinel.model import AlertEvent
 from sentinel.promql import Query
+from sentinel.rules.bands import BANDS, Band, Bands
 from sentinel.rules.context import Context, Moment, instant_vector, source_mask
 from sentinel.rules.load import Rule
 from sentinel.rules.rows import Rows
@@ -31,16 +30,9 @@ class DetectorRule:
         self._context = context
         self._detector: Detector = rule.make_detector()
         self._labels = rule.static_labels()
-        names = ("score", "expected", "lower", "upper") if self._detector.has_band else ("score",)
-        self._writers = {
-            name: SeriesWriter(
-                context.store,
-                context.evaluator,
-                rule.record if name == "score" else f"{rule.record}:{name}",
-                self._labels,
-            )
-            for name in names
-        }
+        self._score = SeriesWriter(context.store, context.evaluator, rule.record, self._labels)
+        self._bands = Bands(rule.record, self._labels, self.query, context)
+        self._writers = {"score": self._score, **(self._bands.writers if self._detector.has_band else {})}
         self._rows = Rows(context.evaluator, self._detector)
 
     def demands(self) -> Sequence[Demand]:
@@ -54,13 +46,10 @@ class DetectorRule:
         rows = self._rows.of(ids, moment.sample_ms)
         scores = self._detector.update(rows, moment.sample_ms, values)
         mask = source_mask(self._context.store, self.query)
-        for name, writer in self._writers.items():
-            column: Floats = getattr(scores, name)
-            told = ~np.isnan(column)
-            if told.all():  # the same array again is the quickest to recognise
-                writer.write(sets, column, moment.sample_ms, mask)
-            else:
-                writer.write(sets[told], column[told], moment.sample_ms, mask)
+        self._score.write_known(sets, scores.score, moment.sample_ms, mask)
+        if self._detector.has_band:
+            bands = {band: getattr(scores, band) for band in BANDS}
+            self._bands.write(Band(rows, bands, moment.sample_ms), sets, self._rows)
         return []
 
     def snapshot(self) -> dict[str, Any]:
@@ -70,6 +59,7 @@ class DetectorRule:
             "series": series,
             "written": dict(zip(self._writers, counts, strict=True)),
             **self._rows.snapshot(),
+            **self._bands.snapshot(),
             "detector": self._detector.snapshot(),
         }
 
@@ -80,3 +70,4 @@ class DetectorRule:
             self._writers[name].written = group
         self._rows.restore(state)
         self._detector.restore(state["detector"])
+        self._bands.restore(state, self._rows)

@@ -22,12 +22,21 @@ class SeriesWriter:
     """Writes `name{result labels + rule labels}` for label set ids of an evaluator."""
 
     def __init__(self, store: Store, evaluator: Evaluator, name: str, labels: Mapping[str, str]) -> None:
+        self.name = name
         self._store, self._evaluator = store, evaluator
         self._own = {**labels, "__name__": name}
         self._names = (name,)
         self._slot_of = Remembered(evaluator, columns=2)
         self.written = Tracked()
         """By the last evaluation."""
+
+    def write_known(self, sets: Int64s, values: Floats, at_ms: int, source_mask: int) -> None:
+        """As `write`, of those label sets alone whose value is a number."""
+        known = ~np.isnan(values)
+        if known.all():  # the same array again is the quickest to recognise
+            self.write(sets, values, at_ms, source_mask)
+        else:
+            self.write(sets[known], values[known], at_ms, source_mask)
 
     def write(self, sets: Int64s, values: Floats, at_ms: int, source_mask: int) -> None:
         """One sample each at `at_ms` for label sets as `bare` gives them.

@@ -8,14 +8,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from sentinel.model import STALE, Bools, Floats, Int64s, Labels, Matcher, SampleBatch
+from sentinel.model import Bools, Floats, Int64s, Labels, Matcher, SampleBatch
 from sentinel.model.histogram import Histogram, boxed
 from sentinel.store import _kernels as kernels
 from sentinel.store.deltas import ingest_deltas
 from sentinel.store.histograms import Histograms
-from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex
+from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex, selected_name
 from sentinel.store.label_rows import restored
 from sentinel.store.lookup import HashTable, label_sets
+from sentinel.store.owed import Owed
 from sentinel.store.windows import Survey, Windows
 
 DROP_REASONS = {
@@ -45,6 +46,7 @@ class Store:
         self._retention_ms = retention_ms
         self._table = HashTable()
         self._asked: list[Selection] = []
+        self.owed = Owed(everything=retention_ms is not None)
         self._serial = 1
         self._creator = np.zeros(256, np.int64)
         self._created: dict[int, int] = {}
@@ -52,7 +54,13 @@ class Store:
     # Reading
 
     def selection(self, matchers: tuple[Matcher, ...]) -> Selection:
+        self.owed.settle(selected_name(matchers))
         return self.index.selection(matchers)
+
+    def live(self) -> Int64s:
+        """The slots of all series."""
+        self.owed.settle()
+        return self.index.live()
 
     def labels(self, slot: int) -> Labels:
         return self.index.labels(slot)
@@ -112,6 +120,7 @@ class Store:
             selection = self.index.selection(demand.matchers)
             selection.keep_ms = max(selection.keep_ms, demand.keep_ms)
             self._asked.append(selection)
+        self.owed.demand(selected_name(selection.matchers) for selection in self._asked)
         live = self.index.live()
         least_ms = UNASKED if self._retention_ms is None else self._retention_ms
         keep_ms = np.full(len(self.windows.meta), least_ms, np.int64)
@@ -183,13 +192,6 @@ class Store:
         rows = np.full(len(timestamp_ms), slot, np.int64)
         self.write(rows, np.array(timestamp_ms, np.int64), np.array(value, np.float64), 0)
         return slot
-
-    def end(self, series: Iterable[Labels], at_ms: int, names: Iterable[str] | None = None) -> None:
-        """These series yield nothing after `at_ms` until a new sample comes (staleness markers)."""
-        self._changed(names)
-        slots = self.index.find(series)
-        slots = np.unique(slots[slots >= 0])
-        self.windows.append(slots, np.full(len(slots), at_ms, np.int64), np.full(len(slots), STALE), 0)
 
     def sweep_histograms(self) -> None:
         """Now and then, forget histograms that no window holds any more; boxes elsewhere end with it."""

@@ -97,7 +97,7 @@ def _within(engine: Engine, sets: MatcherSets, start_ms: int, end_ms: int) -> La
     if names and "" not in names:
         slots = np.concatenate([_named(store, name) for name in sorted(names)])
     else:
-        slots = store.index.live()
+        slots = store.live()
     return store.index.rows(slots[store.windows.counts(slots, start_ms - 1, end_ms) > 0])
 
 

@@ -100,7 +100,7 @@ def _text(value: Any) -> Any:
 
 def _held(engine: Engine) -> tuple[LabelRows, dict[str, int]]:
     """All label sets, and figures of the windows as `headStats` has them."""
-    windows, slots = engine.store.windows, engine.store.index.live()
+    windows, slots = engine.store.windows, engine.store.live()
     meta = windows.meta[slots]
     held = meta[meta[:, kernels.COUNT] > 0]
     oldest_ms = windows.oldest_ms(slots[meta[:, kernels.COUNT] > 0])

@@ -24,6 +24,7 @@ RULE = one_rule(
     "record: odd", "expr: x", "detector: deviation", "with: {warmup: 10}", "labels: {h: own, z: ''}"
 )
 OVERLAID = RULE + "    - {record: r, expr: x, labels: {j: own}}\n"
+READ = OVERLAID + "    - {record: seen, expr: 'odd:upper'}\n"
 EVERYTHING = '{__name__=~"odd.*|r"}'
 
 
@@ -67,16 +68,24 @@ def of_the_release_before(state: dict[str, Any]) -> dict[str, Any]:
 
 PRESENT = st.lists(st.sets(st.sampled_from("abcdef")), min_size=1, max_size=12)
 BREAKS = st.dictionaries(
-    st.integers(10, 40), st.sampled_from(["reload", "restart", "old", "anew"]), max_size=4
+    st.integers(10, 40), st.sampled_from(["reload", "read", "restart", "old", "anew"]), max_size=4
 )
+LOOKS = st.sets(st.integers(10, 39)).map(lambda minutes: minutes | {39})
 
 
-@settings(max_examples=30, deadline=None)
-@given(present=PRESENT, breaks=BREAKS, seed=st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+@given(present=PRESENT, breaks=BREAKS, looks=LOOKS, seed=st.integers(0, 9))
 def test_what_is_written_is_what_a_detector_says(
-    present: list[set[str]], breaks: dict[int, str], seed: int, tmp_path_factory: pytest.TempPathFactory
+    present: list[set[str]],
+    breaks: dict[int, str],
+    looks: set[int],
+    seed: int,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Whoever comes and goes, whatever begins anew; what is no longer given ends at once."""
+    """Whoever comes and goes, whatever begins anew; what is no longer given ends at once.
+
+    When somebody looks makes no difference, nor whether a rule reads the band.
+    """
     rng, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("state")
     world, plain = World(OVERLAID), Plain()
     for minute in range(40):
@@ -85,13 +94,14 @@ def test_what_is_written_is_what_a_detector_says(
         values = {i: float(rng.normal(100, 5)) for i in here}
         world.pass_minute(**values)
         plain.evaluate(values)
-        assert world.query(EVERYTHING) == plain.given
+        if minute in looks:
+            assert world.query(EVERYTHING) == plain.given
         assert world.problems() == []
 
 
 def _interrupt(world: World, how: str | None, folder: Path) -> None:
-    if how == "reload":
-        assert world.reload(OVERLAID) == []
+    if how in ("reload", "read"):
+        assert world.reload(READ if how == "read" else OVERLAID) == []
     elif how == "restart":
         assert world.restart(folder) == []
     elif how == "old":
@@ -150,6 +160,15 @@ def test_series_that_stay_away_within_a_day_go_on() -> None:
     assert world.query("odd") == {}
 
 
+def test_a_band_that_nobody_reads_is_written_when_somebody_looks() -> None:
+    world = World(RULE)
+    world.pass_minute(12, a=100, b=100)
+    names = [world.engine.store.labels(slot).name for slot in world.engine.store.index.live().tolist()]
+    assert sorted(names) == ["odd", "odd", "x", "x"]
+    assert len(world.query("odd:upper")) == 2
+    assert len(world.engine.store.live()) == 10
+
+
 def test_a_rule_that_goes_takes_all_its_series_with_it(tmp_path: Path) -> None:
     for how in ("reload", "restart"):
         world = World(OVERLAID)
@@ -165,6 +184,7 @@ def test_a_snapshot_is_plain_enough_to_be_stored() -> None:
     """Numbers, texts and arrays: no label set is an object of its own."""
     world = World(RULE)
     world.pass_minute(12, a=100)
+    assert world.query(EVERYTHING)
     state = rule_of(world).snapshot()
 
     def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from sentinel.rules.alerting import AlertingRule
 from sentinel.rules.load import RuleGroup, parse_rules
 from sentinel.store import snapshot
 from sentinel.store.journal import Step
+from sentinel.store.tracked import end
 
 MINUTE = 60_000
 START = 1_800_000_000_000
@@ -50,7 +51,7 @@ class World:
         for _ in range(minutes):
             self.now += MINUTE
             gone = self._alive - {Labels({"__name__": "x", "i": i}) for i in x}
-            self.engine.store.end(gone, self.now)
+            end(self.engine.store, self.engine.store.index.find(gone), self.now)
             self._alive -= gone
             self.feed("x", x)
             told += self.evaluate()

@@ -10,6 +10,7 @@ from sentinel.store import _kernels as kernels
 from sentinel.store import index
 from sentinel.store.index import Demand
 from sentinel.store.store import EXPIRY_MS, Store
+from sentinel.store.tracked import end
 
 from .batches import batch
 
@@ -89,7 +90,7 @@ def test_silent_series_expire_and_their_slots_serve_others() -> None:
 def test_an_ended_series_yields_nothing_until_it_is_back() -> None:
     store = Store()
     slot = store.add(series("m"), [1000], [1.0])
-    store.end([series("m"), series("never seen")], 2000)
+    end(store, store.index.find([series("m")]), 2000)
     assert not store.latest(np.array([slot]), 3000, 300_000)[0][0]
     store.add(series("m"), [4000], [2.0])
     assert store.latest(np.array([slot]), 4000, 300_000)[1][0] == 2.0

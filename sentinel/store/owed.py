@@ -1,0 +1,45 @@
+"""Samples that nobody has demanded, and that are written only before somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+Write = Callable[[], None]
+
+
+class Owed:
+    """Who owes what, by metric name. With `everything` all is read: the store keeps a history of each series.
+
+    That what is owed comes late shows nowhere: nobody looks at the store but by a selection or at all of it.
+    """
+
+    def __init__(self, *, everything: bool = False) -> None:
+        self._everything = everything
+        self._read: frozenset[str] = frozenset()
+        self._writes: dict[str, Write] = {}
+
+    def demand(self, names: Iterable[str]) -> None:
+        """These metrics are read from now on; "" may be any."""
+        self._read = frozenset(names)
+
+    def is_read(self, name: str) -> bool:
+        """Whether a demand may be for this metric: then its samples are to be written at once."""
+        return self._everything or not self._read.isdisjoint((name, ""))
+
+    def put(self, name: str, write: Write) -> None:
+        """`write` is called once, before somebody looks at this metric, unless another takes its place."""
+        self._writes[name] = write
+
+    def get(self, name: str) -> Write | None:
+        return self._writes.get(name)
+
+    def settle(self, name: str = "") -> None:
+        """What is owed of a metric, "" of all, is written."""
+        for each in ([name] if name else list(self._writes)) if self._writes else ():
+            write = self._writes.pop(each, None)
+            if write is not None:
+                write()
+
+    def clear(self) -> None:
+        """Nobody owes anything any more."""
+        self._writes.clear()
