@@ -17,6 +17,7 @@ from sentinel.clock import Clock
 from sentinel.engine import Engine
 from sentinel.errors import SourceError, StateError
 from sentinel.host.accounts import Accounts
+from sentinel.host import memory
 from sentinel.host.advance import Advance
 from sentinel.host.checkpoint import Checkpoints, Mark, State, capture
 from sentinel.host.durable import Durable
@@ -38,7 +39,7 @@ from sentinel.telemetry import logger
 log = logger("host")
 T = TypeVar("T")
 
-INBOX_RECORDS: Final = 500_000
+INBOX_RECORDS: Final = 100_000
 TICK_MS: Final = 1_000
 """How far the journaled time of arrival may lag: it bounds timestamps from the future."""
 STOP_SECONDS: Final = 20.0
@@ -114,6 +115,7 @@ class Host:
 
         With many series it takes seconds, in which the caller's thread does nothing else.
         """
+        memory.keep()
         restored = self._checkpoints.restore(self._restore)
         if not restored:
             self._events.remember(0, self._journal.last)
