@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from sentinel.model import Floats, Int64s
-from sentinel.store._prefetch import prefetch
+from sentinel.prefetch import prefetch
 
 WIDTH = 16
 COUNT, RUN, LOCATION, SCALE = 0, 1, 2, 3  # RUN: evaluations outside the band, negative below it
@@ -88,15 +88,9 @@ def _heaviness(own: float, pooled: float, count: float) -> float:
 
 
 @njit(**_options)
-def _multiplier(state: Floats, r: int, side: int, shape: float, error: float, knobs: Floats) -> float:
-    """The band's half width in scales: a Student t quantile (after Wallace), within what can be known."""
-    square = knobs[QUANTILE2]
-    edge = math.sqrt(math.expm1(min(square * shape, 30.0)) / shape * error)
-    if edge * edge > 4 * square:
-        farthest = max(state[r, FARTHEST + side], 3.0)
-        reach = REACH * farthest * (min(state[r, TAIL_COUNT], TAIL_MEMORY) * knobs[SENSITIVITY]) ** -GROWTH
-        edge = min(edge, max(reach, 2 * math.sqrt(square)), WIDEST * math.sqrt(square))
-    return edge
+def _quantile(shape: float, error: float, knobs: Floats) -> float:
+    """Of a Student t with 1/dof of `shape` (after Wallace), in scales."""
+    return math.sqrt(math.expm1(min(knobs[QUANTILE2] * shape, 30.0)) / shape * error)
 
 
 @njit(**_options)
@@ -106,9 +100,16 @@ def _set_edges(state: Floats, r: int, knobs: Floats) -> None:
     shape = (time + UNKNOWN) / state[r, COUNT]
     error = 1 + time / state[r, COUNT]
     pooled = (state[r, TAIL] + state[r, TAIL + 1]) / 2
+    count, square = min(state[r, TAIL_COUNT], TAIL_MEMORY), knobs[QUANTILE2]
+    light, decay = _quantile(shape, error, knobs), 0.0
     for side in range(2):
-        heavy = _heaviness(state[r, TAIL + side], pooled, min(state[r, TAIL_COUNT], TAIL_MEMORY))
-        state[r, EDGE + side] = _multiplier(state, r, side, shape + heavy, error, knobs)
+        heavy = _heaviness(state[r, TAIL + side], pooled, count)
+        edge = _quantile(shape + heavy, error, knobs) if heavy > 0.0 else light
+        if edge * edge > 4 * square:  # no farther than what can be known
+            decay = decay if decay > 0.0 else (count * knobs[SENSITIVITY]) ** -GROWTH
+            reach = REACH * max(state[r, FARTHEST + side], 3.0) * decay
+            edge = min(edge, max(reach, 2 * math.sqrt(square)), WIDEST * math.sqrt(square))
+        state[r, EDGE + side] = edge
 
 
 @njit(**_options)
