@@ -32,13 +32,14 @@ def seed_of(target: Labels) -> UInt64s:
     text = b"".join(b"%b\xff%b\xff" % (name.encode(), value.encode()) for name, value in target)
     seed = SEED.copy()
     seed[:2] = hash_plain(text, b"", SEED)
+    seed.setflags(write=False)
     return seed
 
 
 def hash_plain(name: bytes, labels: bytes, seed: UInt64s) -> tuple[int, int]:
     """The twin of the kernel `hash_key`, for tests and for targets."""
     lanes = [int(seed[0]), int(seed[1])]
-    for span in (name, labels):
+    for span in (labels, name):  # labels can be hashed before the name is known
         words = [int.from_bytes(span[at : at + 8], "little") for at in range(0, len(span), 8)]
         for word in (*words, len(span)):
             lanes = [_fold(lane ^ word, int(by)) for lane, by in zip(lanes, seed[2:], strict=True)]

@@ -21,7 +21,7 @@ def _fold(value, multiplier):  # type: ignore[no-untyped-def]
 
 
 @kernel(_PAIR(TEXT, types.int64, types.int64, uint64, uint64, SEED))
-def _absorb(text, start, end, a, b, seed):  # type: ignore[no-untyped-def]
+def absorb(text, start, end, a, b, seed):  # type: ignore[no-untyped-def]
     """Both lanes after the bytes from `start` to `end`, then their number."""
     by_a, by_b = seed[2], seed[3]
     pos = start
@@ -37,13 +37,20 @@ def _absorb(text, start, end, a, b, seed):  # type: ignore[no-untyped-def]
 
 
 @kernel(types.void(TEXT, SEED, types.int64, COLUMNS))
+def hash_name(text, seed, row, columns):  # type: ignore[no-untyped-def]
+    """Hashes the key in one row whose hash is that of its labels until now."""
+    a, b = columns.series_hash[row, 0], columns.series_hash[row, 1]
+    a, b = absorb(text, columns.key[row, 0], columns.key[row, 1], a, b, seed)
+    columns.series_hash[row, 0], columns.series_hash[row, 1] = a, b
+
+
+@kernel(types.void(TEXT, SEED, types.int64, COLUMNS))
 def hash_key(text, seed, row, columns):  # type: ignore[no-untyped-def]
     """Hashes the key in one row, whose spans lie inside `text`."""
     key = columns.key[row]
-    a, b = _absorb(text, key[0], key[1], seed[0], seed[1], seed)
-    a, b = _absorb(text, key[2], key[3], a, b, seed)
-    columns.series_hash[row, 0] = a
-    columns.series_hash[row, 1] = b
+    a, b = absorb(text, key[2], key[3], seed[0], seed[1], seed)
+    columns.series_hash[row, 0], columns.series_hash[row, 1] = a, b
+    hash_name(text, seed, row, columns)
 
 
 @kernel(types.void(TEXT, SEED, types.int64[::1], COLUMNS))

@@ -14,7 +14,7 @@ from sentinel.decode.limits import Limits
 from sentinel.decode.rows import Read, Scanned, together
 from sentinel.decode.timestamps import Times, bounds, refusal
 from sentinel.errors import DecodeError
-from sentinel.model import Decoded, Payloads
+from sentinel.model import Decoded, Payloads, UInt64s
 
 
 class JsonEvents:
@@ -45,7 +45,8 @@ class JsonEvents:
         out, counts = np.empty(2 * length + 64, np.uint8), np.full(len(payloads), -1)
         out[:length] = payloads.buffer
         start, end = np.ascontiguousarray(payloads.start), np.ascontiguousarray(payloads.end)
-        shape, seed, at = self._form(), seed_of(payloads.target), (0, 0, length)
+        seed, at = seed_of(payloads.target), (0, 0, length)
+        shape = self._form(seed)
         while True:
             text = out[:length]
             at = scan_events(out, text, start, end, *times, shape, seed, at, columns, counts)
@@ -54,19 +55,12 @@ class JsonEvents:
                 return Scanned(Columns._make(column[:rows] for column in columns), out[:written], counts)
             out = np.concatenate([out, np.empty_like(out)])
 
-    def _form(self) -> Any:
+    def _form(self, seed: UInt64s) -> Any:
         from sentinel.decode import _json_events_kernel as kernel
-        from sentinel.decode._json_kernel import Form
-        from sentinel.decode._names_kernel import NamesSeen
+        from sentinel.decode._json_form import Form
 
         shape = self._shape
-        names = [path[0].encode() for path in shape.paths]
-        form = Form(
-            fields=np.frombuffer(b"".join(names), np.uint8),
-            bounds=np.cumsum([0, *map(len, names)], dtype=np.int64),
-            limits=self._limits.column(),
-            names_seen=NamesSeen.empty(self._limits.labels),
-        )
+        form = Form.of(shape.paths, self._limits, seed)
         words = (shape.batch.encode(), spelled(shape.separator), spelled(shape.value_field))
         batch, separator, value_field = (np.frombuffer(word, np.uint8) for word in words)
         return kernel.Shape(

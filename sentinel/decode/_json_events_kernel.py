@@ -14,19 +14,19 @@ from numba import boolean, float64, int64, types
 
 from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
 from sentinel.decode._influx_steps_kernel import FULL, LEFT, OUT
+from sentinel.decode._json_form import Form
 from sentinel.decode._json_kernel import (
-    FORM,
     LABELS,
     NAME,
     REQUIRED,
     TIMESTAMP,
     UNKNOWN,
     VALUE,
-    Form,
     field_of,
     read_field,
     scan_timestamp,
 )
+from sentinel.decode._json_labels_kernel import FORM
 from sentinel.decode._json_steps_kernel import scan_string, skip_value, to_value
 from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, LONG, NEGATIVE, scan_number, to_float
@@ -95,7 +95,7 @@ def _step(text, pos, end, field, shape, row, columns):  # type: ignore[no-untype
         pos, columns.timestamp_ms[row] = _timestamp(text, pos, end, shape, columns.timestamp_ms[row])
         return pos
     if field in (NAME, LABELS):
-        return read_field(text, pos, end, field, shape.form, row, columns)[0]
+        return read_field(text, pos, end, field, shape.form, True, row, columns)[0]
     return skip_value(text, pos, end)[0]
 
 

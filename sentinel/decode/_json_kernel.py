@@ -6,68 +6,25 @@ wrong (escapes in names, duplicates, long numbers, limits) is left to the twin, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from numba import boolean, int64, types
 
-from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
+from sentinel.decode._hash_kernel import COLUMNS, absorb, hash_name
+from sentinel.decode._json_labels_kernel import FORM, KNOWN, fetch_known, is_known, learn, read_labels
 from sentinel.decode._json_steps_kernel import NULL, scan_string, skip_literal, skip_value, to_value
 from sentinel.decode._machine import TEXT, kernel
-from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import ESCAPED, NON_ASCII, ms_of_rfc3339, same_bytes, skip_space, valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
-from sentinel.model import Int64s, UInt8s
 
 NAME, LABELS, VALUE, TIMESTAMP, UNKNOWN = range(5)
 REQUIRED = 1 << NAME | 1 << VALUE
-
-
-class Form(NamedTuple):
-    """What a scan looks for."""
-
-    fields: UInt8s
-    """The names of the fields, one after the other; field number i begins at `bounds[i]`."""
-    bounds: Int64s
-    limits: Int64s
-    """`Limits.column()`."""
-    names_seen: NamesSeen
+_AHEAD = 16
 
 
 _SPAN = types.Array(int64, 1, "C", readonly=True)
+_TIMES = types.UniTuple(_SPAN, 2)
+"""By record: the usual time, and the latest that is no future, in ms."""
 _PAIR = types.UniTuple(int64, 2)
-FORM = types.NamedTuple((TEXT, types.int64[::1], types.int64[::1], NAMES_SEEN), Form)
-
-
-@kernel(_PAIR(TEXT, int64, int64, FORM))
-def _scan_labels(text, pos, end, form):  # type: ignore[no-untyped-def]
-    """An object of strings, from its brace: (position behind or -1, marks)."""
-    marks, count = 0, 0
-    pos = skip_space(text, pos + 1, end)
-    if pos < end and text[pos] == 125:
-        return pos + 1, 0
-    while pos < end and text[pos] == 0x22 and count < form.limits[0]:
-        close, seen = scan_string(text, pos + 1, end)
-        if close < 0 or seen & ESCAPED or close - pos - 1 > form.limits[1]:
-            return -1, 0
-        if not new_name(text, pos + 1, close, count, form.names_seen):
-            return -1, 0
-        count += 1
-        marks |= seen
-        pos = to_value(text, close + 1, end)
-        if pos < 0 or text[pos] != 0x22:
-            return -1, 0
-        close, seen = scan_string(text, pos + 1, end)
-        if close < 0 or close - pos - 1 > form.limits[2]:
-            return -1, 0
-        marks |= seen
-        pos = skip_space(text, close + 1, end)
-        if pos < end and text[pos] == 125:
-            return pos + 1, marks
-        if pos >= end or text[pos] != 44:
-            return -1, 0
-        pos = skip_space(text, pos + 1, end)
-    return -1, 0
 
 
 @kernel(_PAIR(TEXT, int64, int64, int64))
@@ -94,9 +51,9 @@ def field_of(text, start, end, form):  # type: ignore[no-untyped-def]
     return UNKNOWN
 
 
-@kernel(_PAIR(TEXT, int64, int64, int64, FORM, int64, COLUMNS))
-def read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-untyped-def]
-    """Reads a field's value into its column: (position behind or -1, marks)."""
+@kernel(_PAIR(TEXT, int64, int64, int64, FORM, boolean, int64, COLUMNS))
+def read_field(text, pos, end, field, form, sure, row, columns):  # type: ignore[no-untyped-def]
+    """Reads a field's value into its column: (position behind or -1, marks). `sure`: see `read_labels`."""
     if field == VALUE:
         pos, mantissa, exponent, shape = scan_number(text, pos, end)
         known = False
@@ -118,14 +75,11 @@ def read_field(text, pos, end, field, form, row, columns):  # type: ignore[no-un
         return skip_literal(text, pos, end, NULL), 0
     if text[pos] != 123:
         return -1, 0
-    start = pos
-    pos, marks = _scan_labels(text, pos, end, form)
-    columns.key[row, 2], columns.key[row, 3] = start, pos
-    return pos, marks
+    return read_labels(text, pos, end, form, sure, row, columns)
 
 
-@kernel(boolean(TEXT, int64, int64, FORM, int64, COLUMNS))
-def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyped-def]
+@kernel(boolean(TEXT, int64, int64, FORM, boolean, int64, COLUMNS))
+def _scan_record(text, start, end, form, sure, row, columns):  # type: ignore[no-untyped-def]
     """Whether the record is in the usual shape; its key, time and value are then in their columns."""
     pos, seen, marks = skip_space(text, start, end), 0, 0
     if pos >= end or text[pos] != 123:
@@ -147,7 +101,7 @@ def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyp
         if field == UNKNOWN:
             pos, more = skip_value(text, pos, end)
         else:
-            pos, more = read_field(text, pos, end, field, form, row, columns)
+            pos, more = read_field(text, pos, end, field, form, sure, row, columns)
         if pos < 0:
             return False
         marks |= found | more
@@ -159,20 +113,47 @@ def _scan_record(text, start, end, form, row, columns):  # type: ignore[no-untyp
     return seen & REQUIRED == REQUIRED and (not marks & NON_ASCII or valid_utf8(text, start, end))
 
 
-@kernel(int64(TEXT, _SPAN, _SPAN, _SPAN, _SPAN, FORM, SEED, COLUMNS, types.boolean[::1]))
-def scan_records(text, start, end, base_ms, latest_ms, form, seed, columns, taken):  # type: ignore[no-untyped-def]
-    """Fills the rows of `columns` whose records it takes, marks them in `taken`, and gives their number."""
-    count = 0
-    for row in range(len(start)):
-        first, last = start[row], end[row]
-        columns.timestamp_ms[row] = base_ms[row]
-        taken[row] = (
-            0 <= first <= last <= len(text)
-            and last - first <= form.limits[3]
-            and _scan_record(text, first, last, form, row, columns)
-            and EARLIEST_MS <= columns.timestamp_ms[row] <= latest_ms[row]
-        )
-        if taken[row]:
-            hash_key(text, seed, row, columns)
-            count += 1
-    return count
+@kernel(boolean(TEXT, int64, int64, FORM, boolean, int64, _TIMES, COLUMNS))
+def _take(text, start, end, form, sure, row, times, columns):  # type: ignore[no-untyped-def]
+    """Whether the record is one for this kernel, with a time between the earliest and its latest."""
+    columns.timestamp_ms[row] = times[0][row]
+    columns.key[row, 2] = columns.key[row, 3] = 0
+    return (
+        0 <= start <= end <= len(text)
+        and end - start <= form.limits[3]
+        and _scan_record(text, start, end, form, sure, row, columns)
+        and EARLIEST_MS <= columns.timestamp_ms[row] <= times[1][row]
+    )
+
+
+@kernel(types.void(TEXT, FORM, KNOWN, boolean, int64, COLUMNS))
+def _finish(text, form, known, new, row, columns):  # type: ignore[no-untyped-def]
+    """The hash of a row's key; labels that are `new` are known from now on."""
+    first, last = columns.key[row, 2], columns.key[row, 3]
+    if new or first == last:
+        a, b = absorb(text, first, last, form.seed[0], form.seed[1], form.seed)
+        columns.series_hash[row, 0], columns.series_hash[row, 1] = a, b
+        if first < last:
+            learn(text, first, last, a, b, known)
+    hash_name(text, form.seed, row, columns)
+
+
+@kernel(types.void(TEXT, _SPAN, _SPAN, _TIMES, FORM, KNOWN, COLUMNS, types.boolean[::1]))
+def scan_records(text, start, end, times, form, known, columns, taken):  # type: ignore[no-untyped-def]
+    """Fills the rows of `columns` whose records it takes, and marks them in `taken`.
+
+    All are scanned as if their labels were known. Then those whose labels are not are scanned again.
+    """
+    rows, hashes = len(start), columns.series_hash
+    for again in range(2):
+        for row in range(rows):
+            if again:
+                if row + _AHEAD < rows:
+                    fetch_known(hashes[row + _AHEAD, 0], known)
+                bare = columns.key[row, 2] == columns.key[row, 3]
+                if taken[row] and (bare or is_known(hashes[row, 0], hashes[row, 1], known)):
+                    _finish(text, form, known, False, row, columns)
+                    continue
+            taken[row] = _take(text, start[row], end[row], form, again == 1, row, times, columns)
+            if again and taken[row]:
+                _finish(text, form, known, True, row, columns)

@@ -11,7 +11,7 @@ The kernel takes what it is sure of; the plain reader reads the rest and knows t
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +26,9 @@ from sentinel.decode.timestamps import Times, bounds, refusal
 from sentinel.decode.units import UNITS
 from sentinel.errors import DecodeError
 from sentinel.model import Bools, Decoded, Int64s, Payloads, UInt8s
+
+if TYPE_CHECKING:  # numba comes with the first batch
+    from sentinel.decode._json_form import LabelsKnown
 
 
 class JsonConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +98,7 @@ class JsonDecoder:
         self._shape, self._limits, self._max_future_ms = config.shape, limits, max_future_ms
         self._paths = self._shape.paths
         self._flat = all(len(path) == 1 for path in self._paths)
+        self._known: LabelsKnown | None = None
         self._events = None if self._shape.usual else JsonEvents(self._shape, limits, max_future_ms)
 
     def decode(self, payloads: Payloads) -> Decoded:
@@ -119,19 +123,13 @@ class JsonDecoder:
 
     def _scan(self, payloads: Payloads, times: Times, columns: Columns, taken: Bools) -> None:
         """The kernel's part: marks in `taken` what it is sure of."""
-        from sentinel.decode._json_kernel import Form, scan_records
-        from sentinel.decode._names_kernel import NamesSeen
+        from sentinel.decode._json_form import Form, LabelsKnown
+        from sentinel.decode._json_kernel import scan_records
 
-        names = [path[0].encode() for path in self._paths]
-        form = Form(
-            fields=np.frombuffer(b"".join(names), np.uint8),
-            bounds=np.cumsum([0, *map(len, names)], dtype=np.int64),
-            limits=self._limits.column(),
-            names_seen=NamesSeen.empty(self._limits.labels),
-        )
+        self._known = self._known.grown() if self._known else LabelsKnown.empty()
+        form = Form.of(self._paths, self._limits, seed_of(payloads.target))
         start, end = np.ascontiguousarray(payloads.start), np.ascontiguousarray(payloads.end)
-        seed = seed_of(payloads.target)
-        scan_records(payloads.buffer, start, end, *times, form, seed, columns, taken)
+        scan_records(payloads.buffer, start, end, tuple(times), form, self._known, columns, taken)
 
     def _read(
         self, payloads: Payloads, times: Times, left: Int64s, columns: Columns, taken: Bools

@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 from sentinel.clock import Clock
 from sentinel.engine import Engine
 from sentinel.errors import SourceError, StateError
-from sentinel.host.accounts import Accounts
 from sentinel.host import memory
+from sentinel.host.accounts import Accounts
 from sentinel.host.advance import Advance
 from sentinel.host.checkpoint import Checkpoints, Mark, State, capture
 from sentinel.host.durable import Durable

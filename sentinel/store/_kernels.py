@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numba import njit, types
 
+from sentinel.prefetch import prefetch
 from sentinel.store._block_kernels import block_of, drop_all, expire, insert
 from sentinel.store._box_kernels import outranks
 from sentinel.store._layout import (
@@ -31,7 +32,6 @@ from sentinel.store._layout import (
     WINDOWS,
     upper,
 )
-from sentinel.store._prefetch import prefetch
 from sentinel.store._room_kernels import make_room, reachable, tidy
 from sentinel.store._segment_kernels import CAPACITY, give
 from sentinel.store.capacities import CHUNK_SHIFT

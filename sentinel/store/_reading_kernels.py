@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from sentinel.prefetch import prefetch
 from sentinel.store import _packed_kernels as packed
 from sentinel.store._layout import (
     BASE,
@@ -13,6 +14,7 @@ from sentinel.store._layout import (
     COLUMNS,
     COUNT,
     FIRST,
+    LAST,
     META,
     PACKED,
     STALE,
@@ -22,19 +24,19 @@ from sentinel.store._layout import (
     upper,
 )
 from sentinel.store._packed_kernels import FIRST_MS, LAST_MS, OLDER, SHAPE
-from sentinel.store._prefetch import prefetch
 
 _AHEAD = 8
 
 
 @njit(inline="always")
-def _look_ahead(times, values, meta, slots, row, before):  # type: ignore[no-untyped-def]
-    """Bring near what the rows to come will touch, so that many of them wait for memory at once."""
+def _look_ahead(column, meta, slots, row, before):  # type: ignore[no-untyped-def]
+    """Bring near what the rows to come will touch, so that many of them wait for memory at once.
+
+    That is of each the sample so many before the end of its segment.
+    """
     prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
     slot = slots[row + _AHEAD]
-    end = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT]
-    prefetch(times, end - 1)
-    prefetch(values, end - before)
+    prefetch(column, meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - before)
 
 
 @njit(
@@ -52,17 +54,16 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
     deeper, rows = 0, slots.shape[0]
     for row in range(rows):
         if row + 2 * _AHEAD < rows:
-            _look_ahead(times, values, meta, slots, row, 1)
+            _look_ahead(values, meta, slots, row, 1)
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
-        place = begin + meta[slot, COUNT] - 1
-        if place >= begin and times[place] > at:
+        place, found = begin + meta[slot, COUNT] - 1, meta[slot, LAST]
+        if place >= begin and found > at:
             place = upper(times, begin, place, at) - 1
             deeper += place < begin and meta[slot, PACKED] > 1
-        if place >= begin and times[place] > after and bits[place] != STALE:
-            present[row] = True
-            out[row] = values[place]
-            out_times[row] = times[place]
+            found = times[max(place, begin)]
+        if place >= begin and found > after and bits[place] != STALE:
+            present[row], out[row], out_times[row] = True, values[place], found
     return deeper
 
 
@@ -80,7 +81,7 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
     rows, before = slots.shape[0], np.int64(0)
     for row in range(rows):
         if row + 2 * _AHEAD < rows:
-            _look_ahead(times, times, meta, slots, row, before)
+            _look_ahead(times, meta, slots, row, before)
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         end = begin + meta[slot, COUNT]
@@ -89,7 +90,7 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
             begin <= place < end and times[place] > after and (place == begin or times[place - 1] <= after)
         )
         first[row] = place if found else upper(times, begin, end, after)
-        last[row] = end if end > begin and times[end - 1] <= to else upper(times, first[row], end, to)
+        last[row] = end if end > begin and meta[slot, LAST] <= to else upper(times, first[row], end, to)
         before = end - first[row]
 
 
