@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from sentinel.prefetch import prefetch
 from sentinel.store._pool_kernels import SETS
 
 _WORDS, _LONGS, _INTS = types.uint64[:, ::1], types.int64[::1], types.int32[::1]
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+_AHEAD = 16
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False}
 
 
@@ -39,6 +41,8 @@ def _place(table, tag, rest):  # type: ignore[no-untyped-def]
 def lookup(table, hashes, out):  # type: ignore[no-untyped-def]
     """The id that stands with each 128-bit hash, or -1."""
     for row in range(len(hashes)):
+        if row + _AHEAD < len(hashes):
+            prefetch(table, 2 * _home(hashes[row + _AHEAD, 0], len(table)))
         out[row] = np.int64(table[_place(table, hashes[row, 0], hashes[row, 1]), 1] & _LOW) - 1
 
 
