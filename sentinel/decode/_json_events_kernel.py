@@ -213,7 +213,7 @@ def _values(out, text, pos, end, shape, row, columns, at):  # type: ignore[no-un
 @kernel(_TRIPLE(OUT, TEXT, int64, int64, _SHAPE, _EVENT, int64, COLUMNS, int64))
 def _samples(out, text, end, latest_ms, shape, event, row, columns, at):  # type: ignore[no-untyped-def]
     """The rows of an event that was stepped over: (LEFT, FULL or 0, next row, written up to)."""
-    if event.behind < 0 or event.seen & REQUIRED != REQUIRED:
+    if event.behind < 0 or event.seen & REQUIRED != REQUIRED or columns.timestamp_ms[row] < 0:
         return LEFT, row, at
     timely = EARLIEST_MS <= columns.timestamp_ms[row] <= latest_ms
     if shape.many:

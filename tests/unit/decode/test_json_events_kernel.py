@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sentinel.decode import Limits
@@ -146,6 +146,7 @@ def _rows(decoded: Decoded) -> list[Any]:
 
 
 @given(st.lists(records(), max_size=5), CONFIGS)
+@example([b'{"fields":{},"name":"cpu","timestamp":"x"}'], JsonConfig(fields="fields"))
 @MODEST
 def test_the_scan_equals_the_plain_reader(payloads_of: Any, found: list[bytes], config: JsonConfig) -> None:
     payloads = payloads_of(found)
