@@ -42,6 +42,8 @@ class Form(NamedTuple):
     fields: UInt8s
     """The names of the fields, one after the other; field number i begins at `bounds[i]`."""
     bounds: Int64s
+    words: UInt64s
+    """The first eight bytes of each name."""
     limits: Int64s
     """`Limits.column()`."""
     names_seen: NamesSeen
@@ -54,6 +56,7 @@ class Form(NamedTuple):
         return cls(
             fields=np.frombuffer(b"".join(names), np.uint8),
             bounds=np.cumsum([0, *map(len, names)], dtype=np.int64),
+            words=np.array([int.from_bytes(name[:8], "little") for name in names], np.uint64),
             limits=limits.column(),
             names_seen=NamesSeen.empty(limits.labels),
             seed=seed,

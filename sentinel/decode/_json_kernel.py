@@ -11,7 +11,7 @@ from numba import boolean, int64, types
 from sentinel.decode._hash_kernel import COLUMNS, absorb, hash_name
 from sentinel.decode._json_labels_kernel import FORM, KNOWN, fetch_known, is_known, learn, read_labels
 from sentinel.decode._json_steps_kernel import NULL, scan_string, skip_literal, skip_value, to_value
-from sentinel.decode._machine import TEXT, kernel
+from sentinel.decode._machine import TEXT, kernel, partial_word
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import ESCAPED, NON_ASCII, ms_of_rfc3339, same_bytes, skip_space, valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
@@ -44,9 +44,12 @@ def scan_timestamp(text, pos, end, default_ms):  # type: ignore[no-untyped-def]
 @kernel(int64(TEXT, int64, int64, FORM))
 def field_of(text, start, end, form):  # type: ignore[no-untyped-def]
     """Which of the configured fields is spelled from `start` to `end`."""
+    length = end - start
+    word = partial_word(text, start, min(length, 8))
     for field in range(4):
-        length = form.bounds[field + 1] - form.bounds[field]
-        if length == end - start and same_bytes(text, start, form.fields, form.bounds[field], length):
+        first = form.bounds[field]
+        alike = word == form.words[field] and length == form.bounds[field + 1] - first
+        if alike and same_bytes(text, start + 8, form.fields, first + 8, length - 8):  # what is behind eight
             return field
     return UNKNOWN
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numba import boolean, float64, int64, types, uint64
 
-from sentinel.decode._machine import TEXT, float_of_bits, kernel, leading_zeros, multiply_high
+from sentinel.decode._machine import TEXT, float_of_bits, kernel, leading_zeros, load64, multiply_high
 from sentinel.decode.timestamps import FAR_MS
 from sentinel.model import UInt64s
 
@@ -42,13 +42,38 @@ _EXACT: Final = np.array([10.0**exponent for exponent in range(23)])
 
 _0, _1, _2, _9, _52, _63 = (np.uint64(n) for n in (0, 1, 2, 9, 52, 63))
 _TEN, _LOW9, _IMPLICIT = np.uint64(10), np.uint64(0x1FF), np.uint64(1 << 52)
+_ZEROS, _UP, _HIGHS = (np.uint64(0x0101010101010101 * byte) for byte in (0x30, 0x46, 0x80))
+_EVERY_FOURTH = np.uint64(0x000000FF000000FF)
+_FRONT, _BACK = np.uint64(100 + (1_000_000 << 32)), np.uint64(1 + (10_000 << 32))
+_ROOM, _EIGHT_MORE = np.uint64(10**11), np.uint64(10**8)
+"""Below so much, eight digits more are no number that is too long."""
 _EXACT_MANTISSA, _FAR_MS = np.uint64(1 << 53), np.uint64(FAR_MS)
+
+
+@kernel(boolean(uint64))
+def _eight_digits(word):  # type: ignore[no-untyped-def]
+    """Whether all bytes are digits: none below 48 borrows, none above 57 reaches the high bit."""
+    return ((word - _ZEROS) | (word + _UP)) & _HIGHS == _0
+
+
+@kernel(uint64(uint64))
+def _of_eight(word):  # type: ignore[no-untyped-def]
+    """The number that eight digits spell, the first in the lowest byte: by pairs, fours, then all."""
+    pairs = ((word - _ZEROS) * _TEN) + ((word - _ZEROS) >> np.uint64(8))
+    fours = (pairs & _EVERY_FOURTH) * _FRONT + ((pairs >> np.uint64(16)) & _EVERY_FOURTH) * _BACK
+    return fours >> np.uint64(32)
 
 
 @kernel(types.Tuple((int64, uint64, int64, int64))(TEXT, int64, int64, uint64))
 def _digits(text, pos, end, mantissa):  # type: ignore[no-untyped-def]
     """Reads digits onto `mantissa`: (position behind, mantissa, digits read, whether it overflowed)."""
     first, overflow = pos, 0
+    while pos + 8 <= end and mantissa < _ROOM:
+        word = load64(text, pos)
+        if not _eight_digits(word):
+            break
+        mantissa = mantissa * _EIGHT_MORE + _of_eight(word)
+        pos += 8
     while pos < end:
         digit = text[pos] - 48
         if digit < 0 or digit > 9:
