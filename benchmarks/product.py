@@ -76,7 +76,7 @@ def run_sentinel(broker: Broker, folder: Path, work: Workload, every_series: boo
                 lambda: stored(daemon) >= skip, timeout=600, what="first samples", poll=0.05, why=daemon.log
             )
             cpu, wall, already = tree_cpu_seconds(pid), time.monotonic(), stored(daemon)
-            wait_until(evaluated, timeout=600, what="last round", poll=0.1, why=daemon.log)
+            wait_until(evaluated, timeout=600, what="last round", poll=0.5, why=daemon.log)
             cpu, wall = tree_cpu_seconds(pid) - cpu, time.monotonic() - wall
             balance(daemon, work.samples)
             seen, total, alerts = (value(daemon, over_all(name)) for name in ("count", "sum", "alerts"))

@@ -37,14 +37,14 @@ Client = Callable[[], Run]
 
 class Settings(msgspec.Struct, frozen=True):
     series: int = 100_000
-    rounds: int = 20
+    rounds: int = 40
     repeats: int = 3
     compression: str = "none"
     peers: str = ""
     """Only those peers whose name contains this."""
 
 
-QUICK = Settings(rounds=16, repeats=1)
+QUICK = Settings(rounds=24, repeats=1)
 
 
 def peers(jars: Path) -> list[Peer]:
