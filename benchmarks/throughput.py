@@ -149,8 +149,8 @@ exponentially with 0.1, in float64 (mean from the first value, variance from 0);
 standard deviations from the 11th sample on. The text of the formula is `peers/tally.py`. Sentinel does
 more: it checks CRCs, stores every sample in a window, and at every round evaluates `sum by (job)
 (rate(...[1m]))` and the robust detector `deviation` over all series (the timestamps of a round are
-equal, rounds are an evaluation interval apart: each sample is judged once). It writes score and band as
-series, sends alerts to a webhook, takes snapshots; and all that it decoded is stored.
+equal, rounds are an evaluation interval apart: each sample is judged once). It writes the score as
+series, keeps the band, sends alerts to a webhook, takes snapshots; and all that it decoded is stored.
 
 **What is in the peers' favour.** Quix keeps state by the records' key without grouping and without
 changelog topics; Bytewax keeps state in memory without recovery; librdkafka, and so Quix and Bytewax,

@@ -42,6 +42,7 @@ class Bands:
         self._last = Band(np.empty(0, np.int64), {}, 0)
         self._sets: tuple[int, Int64s] = (-1, self._last.rows)
         """(generation, label sets as `bare` gives them) of its rows."""
+        self._waiting: set[str] = set()
 
     def write(self, band: Band, sets: Int64s, rows: Rows) -> None:
         """`sets` are those of the band's rows, as `bare` gives them."""
@@ -49,7 +50,7 @@ class Bands:
         self._owe(band.values, rows)
 
     def snapshot(self) -> dict[str, Any]:
-        owed = {band: values for band, values in self._last.values.items() if self._is_owed(band)}
+        owed = {band: values for band, values in self._last.values.items() if band in self._waiting}
         return {"owed": (self._last.rows, owed, self._last.at_ms)} if owed else {}
 
     def restore(self, state: dict[str, Any], rows: Rows) -> None:
@@ -59,18 +60,16 @@ class Bands:
             self._owe(self._last.values, rows)
 
     def _owe(self, bands: Mapping[str, Floats], rows: Rows) -> None:
+        self._waiting = set(bands)
         for band in bands:
             name = self.writers[band].name
             if self._store.owed.is_read(name):
                 self._settle(band, rows)
             else:
-                self._store.owed.put(name, partial(self._settle, band, rows))
-
-    def _is_owed(self, band: str) -> bool:
-        owed = self._store.owed.get(self.writers[band].name)
-        return isinstance(owed, partial) and owed.func == self._settle
+                self._store.owed.put(name, self, partial(self._settle, band, rows))
 
     def _settle(self, band: str, rows: Rows) -> None:
+        self._waiting.remove(band)
         generation, sets = self._sets
         if generation != self._evaluator.generation:
             sets = bare(self._evaluator, rows.label_sets(self._last.rows, self._evaluator), self._labels)

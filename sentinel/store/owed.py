@@ -16,7 +16,7 @@ class Owed:
     def __init__(self, *, everything: bool = False) -> None:
         self._everything = everything
         self._read: frozenset[str] = frozenset()
-        self._writes: dict[str, Write] = {}
+        self._writes: dict[str, dict[object, Write]] = {}
 
     def demand(self, names: Iterable[str]) -> None:
         """These metrics are read from now on; "" may be any."""
@@ -26,18 +26,14 @@ class Owed:
         """Whether a demand may be for this metric: then its samples are to be written at once."""
         return self._everything or not self._read.isdisjoint((name, ""))
 
-    def put(self, name: str, write: Write) -> None:
-        """`write` is called once, before somebody looks at this metric, unless another takes its place."""
-        self._writes[name] = write
-
-    def get(self, name: str) -> Write | None:
-        return self._writes.get(name)
+    def put(self, name: str, owner: object, write: Write) -> None:
+        """`write` is called once, before somebody looks at this metric, or gives way to the owner's next."""
+        self._writes.setdefault(name, {})[owner] = write
 
     def settle(self, name: str = "") -> None:
         """What is owed of a metric, "" of all, is written."""
         for each in ([name] if name else list(self._writes)) if self._writes else ():
-            write = self._writes.pop(each, None)
-            if write is not None:
+            for write in self._writes.pop(each, {}).values():
                 write()
 
     def clear(self) -> None:

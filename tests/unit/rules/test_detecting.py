@@ -169,6 +169,13 @@ def test_a_band_that_nobody_reads_is_written_when_somebody_looks() -> None:
     assert len(world.engine.store.live()) == 10
 
 
+def test_two_rules_may_owe_bands_of_one_name() -> None:
+    more = "    - {record: odd, expr: x, detector: deviation, with: {warmup: 10}, labels: {h: other}}\n"
+    world = World(RULE + more)
+    world.pass_minute(12, a=100)
+    assert sorted(world.query("odd:upper")) == ['odd:upper{h="other", i="a"}', 'odd:upper{h="own", i="a"}']
+
+
 def test_a_rule_that_goes_takes_all_its_series_with_it(tmp_path: Path) -> None:
     for how in ("reload", "restart"):
         world = World(OVERLAID)
