@@ -18,7 +18,10 @@ Instance = tuple[int, int]
 
 @dataclass(frozen=True)
 class Fleet:
-    """One sample of every instance each `period_seconds`, stamped alike; a series keeps to its partition."""
+    """One sample of every instance each `period_seconds`, stamped with the time at which it was to be sent.
+
+    So however busy the machine is, rounds are evenly apart. A series keeps to its partition.
+    """
 
     bootstrap: str
     topic: str
@@ -69,9 +72,9 @@ class Running:
         async with AIOKafkaProducer(**reach) as producer:
             for number in range(self.fleet.rounds):
                 await asyncio.sleep(begin + number * self.fleet.period_seconds - time.time())
-                now_ms, sent = int(time.time() * 1000), []
+                round_ms, sent = int((begin + number * self.fleet.period_seconds) * 1000), []
                 for who in self.fleet.members:
-                    value = self.fleet.sample(number, who, now_ms, draw)
+                    value = self.fleet.sample(number, who, round_ms, draw)
                     sent.append(await producer.send(self.fleet.topic, value, key=b"%d/%d" % who))
                 await asyncio.gather(*sent)
                 self.round += 1
