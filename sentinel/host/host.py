@@ -16,7 +16,6 @@ from typing import Final, TypeVar
 from sentinel.clock import Clock
 from sentinel.engine import Engine
 from sentinel.errors import SourceError, StateError
-from sentinel.host import memory
 from sentinel.host.accounts import Accounts
 from sentinel.host.advance import Advance
 from sentinel.host.checkpoint import Checkpoints, Mark, State, capture
@@ -115,7 +114,6 @@ class Host:
 
         With many series it takes seconds, in which the caller's thread does nothing else.
         """
-        memory.keep()
         restored = self._checkpoints.restore(self._restore)
         if not restored:
             self._events.remember(0, self._journal.last)

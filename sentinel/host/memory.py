@@ -1,25 +1,9 @@
-"""Memory of the C library: what comes and goes all the time stays ours, what a snapshot needed does not."""
+"""Memory that is free gets back to the system: what a snapshot needs for a moment is more than what stays."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-from typing import Final
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Of `mallopt`."""
-KEPT_BYTES: Final = 64 << 20
-
-
-def keep() -> None:
-    """Free memory up to `KEPT_BYTES` stays with the process, also that of large arrays.
-
-    A page that comes from the system is cleared first, which takes longer than to receive records into it.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_MMAP_THRESHOLD, KEPT_BYTES // 2)
-        libc.mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def give_back() -> None:
