@@ -22,7 +22,7 @@ KNOWN = types.NamedTuple((types.uint64[::1], types.int64[::1]), LabelsKnown)
 FORM = types.NamedTuple((TEXT, types.int64[::1], types.uint64[::1], types.int64[::1], NAMES_SEEN, SEED), Form)
 _PAIR = types.UniTuple(int64, 2)
 _BRACES, _ONES, _HIGHS = (np.uint64(0x0101010101010101 * byte) for byte in (0x7D, 0x01, 0x80))
-_0, _1 = np.uint64(0), np.uint64(1)
+_0 = np.uint64(0)
 
 
 @kernel(_PAIR(TEXT, int64, int64, FORM))

@@ -31,9 +31,9 @@ class DetectorRule:
         self._detector: Detector = rule.make_detector()
         self._labels = rule.static_labels()
         self._score = SeriesWriter(context.store, context.evaluator, rule.record, self._labels)
-        self._bands = Bands(rule.record, self._labels, self.query, context)
-        self._writers = {"score": self._score, **(self._bands.writers if self._detector.has_band else {})}
         self._rows = Rows(context.evaluator, self._detector)
+        self._bands = Bands(rule.record, self._labels, self.query, self._rows, context)
+        self._writers = {"score": self._score, **(self._bands.writers if self._detector.has_band else {})}
 
     def demands(self) -> Sequence[Demand]:
         return self.query.demands
@@ -49,7 +49,7 @@ class DetectorRule:
         self._score.write_known(sets, scores.score, moment.sample_ms, mask)
         if self._detector.has_band:
             bands = {band: getattr(scores, band) for band in BANDS}
-            self._bands.write(Band(rows, bands, moment.sample_ms), sets, self._rows)
+            self._bands.write(Band(rows, bands, moment.sample_ms), sets)
         return []
 
     def snapshot(self) -> dict[str, Any]:
@@ -70,4 +70,4 @@ class DetectorRule:
             self._writers[name].written = group
         self._rows.restore(state)
         self._detector.restore(state["detector"])
-        self._bands.restore(state, self._rows)
+        self._bands.restore(state)
