@@ -49,6 +49,9 @@ class AlertingRule:
 
     def evaluate(self, moment: Moment) -> list[AlertEvent]:
         present = self._present(moment)
+        if not present and self._at_rest:
+            self.problem = None
+            return []
         absent = [alert for labels, alert in self.active.items() if labels not in present]
         look = self._keeping.look(absent, not present, moment)
         if not present and self._keeping.lacks_all(look, moment):
@@ -113,6 +116,12 @@ class AlertingRule:
         self._series.restore(state["series"])
         self._told_as = state.get("told_as", self._wording)
         self._keeping.restore(state)
+
+    @property
+    def _at_rest(self) -> bool:
+        """Whether nothing changes while the expression gives nothing: so are most rules most of the time."""
+        remembers = self.active or self._series.written or not self._keeping.at_rest
+        return not remembers and self._told_as == self._wording
 
     def _present(self, moment: Moment) -> dict[Labels, Element]:
         """What the expression gives by the labels of its alert, in the order of the result."""

@@ -19,6 +19,10 @@ class Flapping:
         self._settings = settings
         self._changed_ms: dict[Labels, list[int]] = {}
 
+    @property
+    def remembers(self) -> bool:
+        return bool(self._changed_ms)
+
     def note(self, alert: Labels, at_ms: int) -> None:
         """An alert fired or resolved."""
         if self._settings is not None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from sentinel.errors import QueryError, RuleError
-from sentinel.model import AlertEvent, Labels
+from sentinel.model import AlertEvent
 from sentinel.rules.alerting import AlertingRule
 from sentinel.rules.context import Context, Moment, RunningRule, selection_masks, source_mask
 from sentinel.rules.detecting import DetectorRule
@@ -76,29 +76,35 @@ class RunningGroup:
             if number in self._set_aside:
                 self.health[number] = SET_ASIDE
                 continue
-            fed_by = selection_masks(self._store, *rule.queries) if held else []
-            if any(mask and not mask & ~held for mask in fed_by):
+            seen = self._seen_by(rule, moment, held) if held else moment
+            if seen is None:
                 continue
-            away = self._away(held, fed_by)
             self._guard.evaluating(self.key, self.guarded[number], at_ms)
             try:
-                events += rule.evaluate(msgspec.structs.replace(moment, away=away) if away else moment)
+                events += rule.evaluate(seen)
                 problem = str(rule.problem) if rule.problem else ""
             except (RuleError, QueryError) as error:
                 problem = str(error)
             self.evaluated_ms[number] = at_ms
             if problem:
                 self.health[number] = problem
-            else:
+            elif self.health:
                 self.health.pop(number, None)
         self._guard.evaluated()
         self.last_ms = at_ms
         return events
 
-    def _away(self, held: int, fed_by: list[int]) -> tuple[Labels, ...]:
-        """The labels of the held sources among those that feed a rule."""
+    def _seen_by(self, rule: RunningRule, moment: Moment, held: int) -> Moment | None:
+        """The moment with the labels of the held sources among those that feed a rule.
+
+        None if one of its selectors is fed by held sources alone.
+        """
+        fed_by = selection_masks(self._store, *rule.queries)
+        if any(mask and not mask & ~held for mask in fed_by):
+            return None
         found = held & functools.reduce(operator.or_, fed_by, 0)
-        return tuple(labels for bit, labels in self._source_labels.items() if bit & found)
+        away = tuple(labels for bit, labels in self._source_labels.items() if bit & found)
+        return msgspec.structs.replace(moment, away=away)
 
     def alerting(self) -> list[AlertingRule]:
         return [rule for rule in self.rules if isinstance(rule, AlertingRule)]

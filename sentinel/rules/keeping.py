@@ -48,6 +48,11 @@ class Keeping:
         """Those that read what the rule's expression does not."""
         return (self._hysteresis.query,) if self._hysteresis else ()
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has nothing to ask and nothing to forget while there are no alerts."""
+        return self._rule.no_data != "alert" and not self.flapping.remembers
+
     def look(self, absent: Collection[ActiveAlert], nothing: bool, moment: Moment) -> Look:
         """Asks what `fate` will need. `nothing`: the expression gave nothing at all.
 

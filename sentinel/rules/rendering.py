@@ -82,6 +82,8 @@ class Rendering:
 def _elements(evaluator: Evaluator, query: Query, at_ms: int) -> tuple[list[int], list[Element]]:
     """All that ids and boxes stand for, looked up before another query can end them."""
     ids, values = instant_vector(evaluator, query, at_ms)
+    if not len(ids):
+        return [], []
     rows = zip(ids.tolist(), values.tolist(), strict=True)
     found = [Element(evaluator.labels(id), value) for id, value in rows]
     for row, histogram in _histograms(evaluator, values) if len(evaluator.histograms) else ():
