@@ -29,7 +29,7 @@ from sentinel.promql.native import (
 from sentinel.promql.steps import number_groups
 from sentinel.promql.syntax.literals import is_label_name, quoted
 from sentinel.promql.syntax.printer import number
-from sentinel.promql.values import Scalar, String, Value, Vector, no_series
+from sentinel.promql.values import NO_SERIES, Scalar, String, Value, Vector
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +65,7 @@ def aggregate(invocation: Invocation, node: ast.Aggregation, vector: Vector, par
 
 def _aggregate(invocation: Invocation, node: ast.Aggregation, vector: Vector, figure: float) -> Vector:
     if not len(vector):
-        return no_series()
+        return NO_SERIES
     groups = group_rows(invocation.sets, grouping(invocation, node), vector.ids)
     if node.op in _PICK:
         return vector.take(_PICK[node.op](vector, groups, figure, invocation))

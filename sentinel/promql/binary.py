@@ -11,11 +11,11 @@ from sentinel.errors import QueryError
 from sentinel.model import Bools, Floats, Int64s, Labels
 from sentinel.model.histogram import boxed
 from sentinel.promql import ast
-from sentinel.promql.labelsets import METADATA, LabelSets, Transform
+from sentinel.promql.labelsets import LabelSets, Transform
 from sentinel.promql.moment import Invocation, Run
 from sentinel.promql.native_binary import of_histograms
 from sentinel.promql.syntax.printer import series_text
-from sentinel.promql.values import Scalar, Value, Vector, no_series
+from sentinel.promql.values import NO_SERIES, Scalar, Value, Vector
 
 _COMPUTE: Final[dict[str, Callable[..., Any]]] = {
     "+": np.add,
@@ -38,17 +38,18 @@ _COMPUTE: Final[dict[str, Callable[..., Any]]] = {
 
 def binary(invocation: Invocation, node: ast.Binary, left: Value, right: Value) -> Value:
     """The value of an operator over two evaluated operands."""
-    run = invocation.run
-    if isinstance(left, Scalar) and isinstance(right, Scalar):
-        return Scalar(float(_COMPUTE[node.op](np.float64(left.value), np.float64(right.value))))
-    if isinstance(left, Vector) and isinstance(right, Vector):
+    if isinstance(left, Vector):
+        if isinstance(right, Scalar):
+            return _with_scalar(invocation, node, left, left.values, np.float64(right.value))
+        assert isinstance(right, Vector)
         if node.op in ast.SET_OPERATORS:
-            return _set_operation(run, node, left, right)
+            return _set_operation(invocation.run, node, left, right)
         return _matched(invocation, node, left, right)
-    if isinstance(left, Vector) and isinstance(right, Scalar):
-        return _with_scalar(invocation, node, left, left.values, np.float64(right.value))
-    assert isinstance(left, Scalar) and isinstance(right, Vector)
-    return _with_scalar(invocation, node, right, np.float64(left.value), right.values)
+    assert isinstance(left, Scalar)
+    if isinstance(right, Vector):
+        return _with_scalar(invocation, node, right, np.float64(left.value), right.values)
+    assert isinstance(right, Scalar)
+    return Scalar(float(_COMPUTE[node.op](np.float64(left.value), np.float64(right.value))))
 
 
 def _compute(
@@ -75,7 +76,8 @@ def _with_scalar(
     if node.op not in ast.COMPARISONS or node.return_bool:
         result = vector.with_values(computed.astype(np.float64, copy=False))
         return result if node.op in ast.TRIMS else invocation.run.renamed(result)
-    return vector.take(computed) if computed.any() else no_series()
+    rows = computed.nonzero()[0]
+    return vector.take(rows) if len(rows) else NO_SERIES
 
 
 def signature(sets: LabelSets, matching: ast.Matching) -> Transform:
@@ -87,9 +89,7 @@ def signature(sets: LabelSets, matching: ast.Matching) -> Transform:
 
 def _set_operation(run: Run, node: ast.Binary, left: Vector, right: Vector) -> Vector:
     if not len(left) or not len(right):
-        return (
-            (left if len(left) else right) if node.op == "or" else no_series() if node.op == "and" else left
-        )
+        return (left if len(left) else right) if node.op == "or" else NO_SERIES if node.op == "and" else left
     sign = signature(run.sets, node.matching)
     left_signs, right_signs = sign(left.ids), sign(right.ids)
     if node.op == "and":
@@ -133,7 +133,7 @@ def _matched(invocation: Invocation, node: ast.Binary, left: Vector, right: Vect
     run, matching = invocation.run, node.matching
     sides, fills = (left, right), (matching.fill_left, matching.fill_right)
     if not all(map(len, sides)) and fills == (None, None):
-        return no_series()
+        return NO_SERIES
     turn = -1 if matching.group == "right" else 1
     many, one = sides[::turn]
     sign = signature(run.sets, matching)
@@ -212,7 +212,7 @@ def _result_ids(run: Run, node: ast.Binary, many: Int64s, one: Int64s) -> Int64s
     """The labels of each result: those of the many side, less or more what the matching clause says."""
     matching, sets = node.matching, run.sets
     if node.op not in ast.COMPARISONS or (node.return_bool and not run.delayed_name_removal):
-        many = sets.dropping(METADATA)(many)
+        many = sets.unmeasured(many)
     if not matching.group:
         return (sets.keeping if matching.on else sets.dropping)(matching.labels)(many)
     if not matching.include:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, cast
 
+import msgspec
 import numpy as np
 
 from sentinel.errors import QueryError
@@ -140,31 +140,25 @@ class Evaluator:
         look = self._forgetful or self._runs % _RUNS_BETWEEN_LOOKS == 0
         if look and self.sources.outgrown(forgetful=self._forgetful):
             self._begin()
-        self._store.sweep_histograms()
+        native = len(self._store.histograms) > 0
+        if native:
+            self._store.sweep_histograms()
         if self._sweeps != self._store.histograms.sweeps:
             self._sweeps, self._known = self._store.histograms.sweeps, {}
-        self.sets.expired = (budget or self._budget).expired
-        query.warnings, query.infos = [], []
-        start_ms, end_ms, step_ms = times
+        budget = budget or self._budget
+        self.sets.expired = budget.expired
+        query.warnings, query.infos, expr = [], [], query.expr
         if query.computed:
-            expr = resolved(query.expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
-        else:
-            expr = query.expr
-        return Run(
-            query,
-            expr,
-            self.sets,
-            self._store.histograms,
-            *times,
-            budget or self._budget,
-            self._delayed_name_removal,
-            frozenset(counted(expr)) if len(self._store.histograms) else frozenset(),
-        )
+            start_ms, end_ms, step_ms = times
+            expr = resolved(expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
+        hints = frozenset(counted(expr)) if native else frozenset()
+        limits = (budget, self._delayed_name_removal)
+        return Run(query, expr, self.sets, self._store.histograms, *times, *limits, native, hints)
 
     def _final(self, run: Run, matrix: Matrix) -> Matrix:
         """The matrix with the names it ends with."""
         ids = run.named(matrix.ids, matrix.drop_name)
-        return merged(self.sets, replace(matrix, ids=ids, drop_name=None))
+        return merged(self.sets, msgspec.structs.replace(matrix, ids=ids, drop_name=None))
 
     def _steps(self, run: Run, expr: ast.Expr, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         steps = []
@@ -177,17 +171,20 @@ class Evaluator:
         return gather(self.sets, steps, start_ms, end_ms)
 
     def _value(self, moment: Moment, node: ast.Expr) -> Value:
-        compute = _NODES[type(node)]
-        shared = moment.run.query.shared.get(id(node))
-        if shared is None or moment.run.counted or not moment.is_only:  # `counted` histograms have hints
-            return compute(self, moment, node)
+        shared = moment.run.query.shared
+        if not shared or id(node) not in shared or moment.run.counted or not moment.is_only:
+            return _NODES[type(node)](self, moment, node)  # `counted` histograms have hints
+        return self._once(moment, node, shared[id(node)])
+
+    def _once(self, moment: Moment, node: ast.Expr, shared: Shared) -> Value:
+        """The value of what others evaluate too: it is computed by the first."""
         stamp = self._store.stamp(shared.names)
         known = self._known.get(shared)
         if known is not None and known[0] == stamp and self._known_ms == moment.at_ms:
             return known[1]
         if self._known_ms != moment.at_ms:
             self._known_ms, self._known = moment.at_ms, {}
-        value = compute(self, moment, node)
+        value = _NODES[type(node)](self, moment, node)
         self._known[shared] = (stamp, value)
         return value
 
@@ -228,14 +225,15 @@ class Evaluator:
         return vector
 
     def _range(self, moment: Moment, node: ast.Range) -> Matrix:
-        store, rows = self._store, self.sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
+        windows = self._store.windows
+        rows = self.sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
         before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)
         span = (start_ms - before_ms, end_ms + after_ms)
-        found, where = store.survey(rows.slots, *span), rows.where
+        found, where = windows.survey(rows.slots, *span), rows.where
         moment.run.spend(found.total)
-        found = store.windows.unpacked(found)
+        found = windows.unpacked(found)
         columns = (found.first, found.last, found.timestamp_ms, found.value)
         matrix = Matrix(rows.ids, *columns, start_ms, end_ms, least=found.least)
         if where is not None or found.marked or not found.least:
@@ -252,7 +250,7 @@ class Evaluator:
         first_ms = (start_ms // step_ms + 1) * step_ms
         moment.run.spend((end_ms - first_ms) // step_ms + 1)  # a step without a sample is work, too
         matrix = self._steps(moment.run, node.expr, first_ms, end_ms, step_ms)
-        matrix = replace(matrix, start_ms=start_ms, end_ms=end_ms)
+        matrix = msgspec.structs.replace(matrix, start_ms=start_ms, end_ms=end_ms)
         return unknown(moment.run, matrix) if moment.run.native else matrix
 
     def _call(self, moment: Moment, node: ast.Call) -> Value:

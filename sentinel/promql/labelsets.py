@@ -46,6 +46,8 @@ class LabelSets:
         self._columns: dict[Hashable, Column] = {}
         self._scratch = np.empty(0, np.int32)
         self._distinct: ByArray[bool] = ByArray()
+        self.unmeasured = self.dropping(METADATA)
+        """What a label set becomes when an operation makes it measure something else."""
         self.expired: Callable[[], bool] = _never
         """Whether the time of the query under way is over."""
 
@@ -106,6 +108,7 @@ class LabelSets:
         self.pool = LabelPool(Pairs())
         for held in (self._transforms, self._pairings, self._columns):
             held.clear()
+        self.unmeasured = self.dropping(METADATA)
 
     @property
     def nbytes(self) -> int:

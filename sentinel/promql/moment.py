@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from sentinel.errors import QueryError
 from sentinel.model import Bools, Int64s
 from sentinel.promql import ast
-from sentinel.promql.labelsets import METADATA, LabelSets
+from sentinel.promql.labelsets import LabelSets
 from sentinel.promql.plan import Query
 from sentinel.promql.syntax.lexer import line_column
 from sentinel.promql.values import Vector
@@ -29,8 +30,7 @@ class Budget:
     expired: Callable[[], bool] = _never
 
 
-@dataclass(slots=True, eq=False)
-class Run:
+class Run(msgspec.Struct, eq=False):
     """One instant or range query from start to end. `start_ms` equals `end_ms` in an instant query."""
 
     query: Query
@@ -43,15 +43,12 @@ class Run:
     step_ms: int
     budget: Budget
     delayed_name_removal: bool
+    native: bool = False
+    """Whether a value may be a histogram's box: where none is known nobody need look."""
     counted: frozenset[int] = frozenset()
     """Selectors (by id) whose histograms' resets are found by comparing (see `native_hints`)."""
     samples: int = 0
     """How many have been read."""
-
-    @property
-    def native(self) -> bool:
-        """Whether a value may be a histogram's box: where none is known nobody need look."""
-        return len(self.histograms) > 0
 
     def spend(self, samples: int) -> None:
         """Counts samples read; raises QueryError when the query takes more than it may."""
@@ -66,7 +63,7 @@ class Run:
         """The vector without metric names: at once, or marked so that they go at the end."""
         if self.delayed_name_removal:
             return Vector(vector.ids, vector.values, np.ones(len(vector), np.bool_))
-        ids = self.sets.dropping(METADATA)(vector.ids)
+        ids = self.sets.unmeasured(vector.ids)
         self.sets.require_distinct(ids)
         return Vector(ids, vector.values)
 
@@ -74,14 +71,13 @@ class Run:
         """The ids at the end of an evaluation: marked rows have lost their names."""
         if drop_name is None or not drop_name.any():
             return ids
-        dropped = self.sets.dropping(METADATA)(ids[drop_name])
+        dropped = self.sets.unmeasured(ids[drop_name])
         final = ids.copy()
         final[drop_name] = dropped
         return final
 
 
-@dataclass(slots=True, eq=False)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, eq=False):
     """One time at which an expression is evaluated: the query's own, or a step of a subquery."""
 
     run: Run
@@ -104,13 +100,12 @@ class Moment:
         return base - timed.offset_ms
 
 
-@dataclass(slots=True, eq=False)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True, eq=False):
     """A function or aggregation being evaluated: what its implementation may ask besides its arguments."""
 
     moment: Moment
     node: ast.Expr
-    args: tuple[ast.Expr, ...] = field(default=())
+    args: tuple[ast.Expr, ...] = ()
 
     @property
     def run(self) -> Run:

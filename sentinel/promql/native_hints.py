@@ -8,7 +8,6 @@ Prometheus does when it leaves the buckets unread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -76,4 +75,6 @@ def _rewritten(run: Run, matrix: Matrix, change: Callable[[Sequence[Histogram]],
         values[places] = run.histograms.box(change(run.histograms.unbox(values[places])))
     last = np.cumsum(matrix.count)
     timestamp_ms = matrix.timestamp_ms[where]
-    return replace(matrix, first=last - matrix.count, last=last, timestamp_ms=timestamp_ms, value=values)
+    return msgspec.structs.replace(
+        matrix, first=last - matrix.count, last=last, timestamp_ms=timestamp_ms, value=values
+    )

@@ -6,25 +6,23 @@ the evaluation (Prometheus's delayed name removal); None stands for no such row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from sentinel.model import Bools, Floats, Int64s
 
 
-@dataclass(slots=True, eq=False)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True, eq=False):
     value: float
 
 
-@dataclass(slots=True, eq=False)
-class String:
+class String(msgspec.Struct, frozen=True, eq=False):
     value: str
 
 
-@dataclass(slots=True, eq=False)
-class Vector:
+class Vector(msgspec.Struct, frozen=True, eq=False):
     """One sample of each series, all at the time of the evaluation.
 
     `timestamp_ms` holds when the samples were taken; only selectors set it, and only `timestamp()` asks.
@@ -47,8 +45,7 @@ class Vector:
         return Vector(self.ids, values, self.drop_name)
 
 
-@dataclass(slots=True, eq=False)
-class Matrix:
+class Matrix(msgspec.Struct, frozen=True, eq=False):
     """Samples of each series within (start, end], in time order: row `i` is slab `[first[i], last[i])`.
 
     No row is empty and no sample is a staleness marker. The slabs may be the store's own: never write there.
@@ -75,7 +72,7 @@ class Matrix:
 
     def take(self, rows: Int64s | Bools) -> Matrix:
         drop_name = None if self.drop_name is None else self.drop_name[rows]
-        return replace(
+        return msgspec.structs.replace(
             self, ids=self.ids[rows], first=self.first[rows], last=self.last[rows], drop_name=drop_name
         )
 
@@ -83,8 +80,7 @@ class Matrix:
 Value = Scalar | String | Vector | Matrix
 
 
-def no_series() -> Vector:
-    return Vector(np.empty(0, np.int64), np.empty(0))
+NO_SERIES: Final = Vector(np.empty(0, np.int64), np.empty(0))
 
 
 def either(left: Bools | None, right: Bools | None) -> Bools | None:

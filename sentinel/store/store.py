@@ -17,7 +17,7 @@ from sentinel.store.index import UNASKED, Demand, Selection, SeriesIndex, select
 from sentinel.store.label_rows import restored
 from sentinel.store.lookup import HashTable, label_sets
 from sentinel.store.owed import Owed
-from sentinel.store.windows import Survey, Windows
+from sentinel.store.windows import Windows
 
 DROP_REASONS = {
     kernels.DUPLICATE: "duplicate_timestamp",
@@ -103,10 +103,6 @@ class Store:
     def spans(self, slots: Int64s, from_ms: int, to_ms: int) -> tuple[Int64s, Int64s]:
         """Slab positions [first, last) of those samples in (from, to] of each slot that are not packed."""
         return self.windows.spans(slots, from_ms, to_ms)
-
-    def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> Survey:
-        """Where the samples in (from, to] of each slot lie, and how many they are."""
-        return self.windows.survey(slots, from_ms, to_ms)
 
     # Writing
 

@@ -8,9 +8,9 @@ samples are packed: of long windows all but the newest are, in blocks of words t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sentinel.errors import StateError
@@ -32,8 +32,7 @@ _UNPACKED = 512
 """Samples of a block, and of a segment that is packed into it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Survey:
+class Survey(msgspec.Struct, frozen=True, eq=False):
     """Where samples in (from_ms, to_ms] of some slots lie: of each in [first, last) of the columns.
 
     Where some are packed (`deeper`) the columns do not have all yet: see `Windows.unpacked`.
@@ -157,6 +156,7 @@ class Windows:
         return first, last
 
     def survey(self, slots: Int64s, from_ms: int, to_ms: int) -> Survey:
+        """Where the samples in (from, to] of each slot lie, and how many they are."""
         first, last = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
         span = (self.timestamp_ms, self.bits, self.meta, slots, from_ms, to_ms, first, last)
         total, least, marked, deeper = reading.survey(*span)

@@ -9,14 +9,14 @@ from sentinel.promql import ast
 from sentinel.promql.functions.registry import function
 from sentinel.promql.moment import Invocation
 from sentinel.promql.syntax.literals import well_formed
-from sentinel.promql.values import Matrix, Vector, no_series
+from sentinel.promql.values import NO_SERIES, Matrix, Vector
 
 
 @function("absent(vector) vector", "absent_over_time(matrix) vector", native=True)
 def absent(invocation: Invocation, samples: Vector | Matrix) -> Vector:
     """1, with the labels that the selector asks for by equality, if there is no sample."""
     if len(samples):
-        return no_series()
+        return NO_SERIES
     return Vector(np.array([invocation.sets.intern(_labels(invocation.args[0]))]), np.ones(1))
 
 

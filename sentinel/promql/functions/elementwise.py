@@ -11,7 +11,7 @@ import numpy as np
 from sentinel.model import Labels
 from sentinel.promql.functions.registry import function
 from sentinel.promql.moment import Invocation
-from sentinel.promql.values import Scalar, Vector, no_series
+from sentinel.promql.values import NO_SERIES, Scalar, Vector
 
 _PLAIN: Final[dict[str, Callable[..., Any]]] = {
     "abs": np.abs,
@@ -60,7 +60,7 @@ def rounded(invocation: Invocation, vector: Vector, to_nearest: Scalar | None = 
 @function("clamp(vector, scalar, scalar) vector")
 def clamp(invocation: Invocation, vector: Vector, least: Scalar, most: Scalar) -> Vector:
     if most.value < least.value:
-        return no_series()
+        return NO_SERIES
     return _clamped(invocation, vector, least.value, most.value)
 
 

@@ -7,7 +7,6 @@ before the range along, a smoothed one also the one after it and draws lines bet
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -71,7 +70,7 @@ def anchored(matrix: Matrix) -> Matrix:
     """From the last sample at or before the start on."""
     kernels = _kernels()
     first: Int64s = kernels.anchors(matrix.first, matrix.last, matrix.timestamp_ms, matrix.start_ms)
-    return replace(matrix, first=first)
+    return msgspec.structs.replace(matrix, first=first)
 
 
 def of_floats(matrix: Matrix, kind: str, counter: bool) -> Floats:

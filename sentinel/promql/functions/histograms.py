@@ -22,7 +22,7 @@ from sentinel.promql.histograms import quantile as native_quantile
 from sentinel.promql.moment import Invocation
 from sentinel.promql.native import floats_of, histograms_of
 from sentinel.promql.syntax.literals import quoted
-from sentinel.promql.values import Scalar, String, Vector, no_series
+from sentinel.promql.values import NO_SERIES, Scalar, String, Vector
 
 _MANUAL: Final = "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile"
 
@@ -186,7 +186,7 @@ def _by_kind(invocation: Invocation, vector: Vector, argument: int) -> tuple[_Hi
     Of neither kind where both have the same labels: nobody can tell which one is meant.
     """
     if not invocation.run.native:
-        return _histograms(invocation, vector, argument), no_series()
+        return _histograms(invocation, vector, argument), NO_SERIES
     native = vector.take(boxed(vector.values))
     vector = floats_of(vector)
     classic = invocation.sets.dropping(("le",))(vector.ids)

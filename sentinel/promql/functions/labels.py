@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import msgspec
 import re2
 
 from sentinel.errors import QueryError
@@ -42,7 +43,7 @@ def label_replace(
     if name == "__name__" and vector.drop_name is not None:
         sources = [invocation.sets[id].get(source.value) for id in vector.ids.tolist()]
         unmatched = [pattern.match(text) is None for text in sources]
-        result.drop_name = vector.drop_name & unmatched
+        return msgspec.structs.replace(result, drop_name=vector.drop_name & unmatched)
     return result
 
 
@@ -60,9 +61,7 @@ def label_join(
         return labels.with_({target.value: between.join(map(labels.get, names))})
 
     result = _changed(invocation, vector, ("label_join", target.value, between, names), change)
-    if target.value == "__name__":
-        result.drop_name = None
-    return result
+    return Vector(result.ids, result.values) if target.value == "__name__" else result
 
 
 def _changed(invocation: Invocation, vector: Vector, key: tuple[Any, ...], change: Change) -> Vector:

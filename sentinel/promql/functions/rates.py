@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sentinel.errors import QueryError
@@ -20,6 +21,7 @@ from sentinel.promql.values import Matrix, Scalar, Vector
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 
 
+@functools.cache
 def _kernels() -> Any:
     from sentinel.promql.functions import _kernels
 
@@ -99,7 +101,7 @@ def _last_two(
 ) -> Vector:
     """Of series of two samples at least, from their last two values and the seconds between them."""
     enough = _at_least_two(matrix)
-    matrix = replace(enough, first=enough.last - 2)
+    matrix = msgspec.structs.replace(enough, first=enough.last - 2)
 
     def of_matrix(matrix: Matrix) -> Floats:
         last = matrix.last - 1

@@ -11,7 +11,7 @@ from sentinel.model import Int64s, Labels
 from sentinel.promql import Evaluator, Vector
 from sentinel.promql.aggregations import group_rows
 from sentinel.promql.labelsets import LabelSets, Memo
-from sentinel.promql.values import no_series
+from sentinel.promql.values import NO_SERIES
 from sentinel.store.store import Store
 
 NAMES = ("__name__", "a", "b", "le")
@@ -101,4 +101,4 @@ def test_ids_outlive_the_pool_of_the_store(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nothing_has_no_duplicates() -> None:
-    assert LabelSets().duplicate(no_series().ids) == -1
+    assert LabelSets().duplicate(NO_SERIES.ids) == -1

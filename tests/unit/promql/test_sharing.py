@@ -71,8 +71,8 @@ def test_results_are_those_of_each_query_alone(texts: list[str], written: list[s
 def test_what_is_shared_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     store = _store()
     evaluator, reads = Evaluator(store), list[int]()
-    survey = store.survey
-    monkeypatch.setattr(store, "survey", lambda *span: reads.append(1) or survey(*span))
+    survey = store.windows.survey
+    monkeypatch.setattr(store.windows, "survey", lambda *span: reads.append(1) or survey(*span))
     queries = [evaluator.prepare(f"sum(rate(a[5m])) > {limit}") for limit in range(5)]
     share(queries)
     for query in queries:
