@@ -32,11 +32,13 @@ _AHEAD = 8
 def _look_ahead(column, meta, slots, row, before):  # type: ignore[no-untyped-def]
     """Bring near what the rows to come will touch, so that many of them wait for memory at once.
 
-    That is of each the sample so many before the end of its segment.
+    That is of each the sample so many before the end of its segment. Rows below 0 are the way to the first.
     """
-    prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
-    slot = slots[row + _AHEAD]
-    prefetch(column, meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - before)
+    if row + 2 * _AHEAD < slots.shape[0]:
+        prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
+    if 0 <= row + _AHEAD < slots.shape[0]:
+        slot = slots[row + _AHEAD]
+        prefetch(column, meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - before)
 
 
 @njit(
@@ -52,9 +54,10 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
     Returns for how many slots that is to be looked for in what is packed.
     """
     deeper, rows = 0, slots.shape[0]
-    for row in range(rows):
-        if row + 2 * _AHEAD < rows:
-            _look_ahead(values, meta, slots, row, 1)
+    for row in range(-2 * _AHEAD, rows):
+        _look_ahead(values, meta, slots, row, 1)
+        if row < 0:
+            continue
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         place, found = begin + meta[slot, COUNT] - 1, meta[slot, LAST]
@@ -79,9 +82,10 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
     Series that are sampled together have as many: the number of the slot before is tried first.
     """
     rows, before = slots.shape[0], np.int64(0)
-    for row in range(rows):
-        if row + 2 * _AHEAD < rows:
-            _look_ahead(times, meta, slots, row, before)
+    for row in range(-2 * _AHEAD, rows):
+        _look_ahead(times, meta, slots, row, before)
+        if row < 0:
+            continue
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         end = begin + meta[slot, COUNT]

@@ -147,12 +147,14 @@ def increases(first, last, time, value, start, end, counter, seconds):  # type: 
     """
     check_spans(first, last, len(value))
     out = np.empty(len(first))
-    for row in range(len(first)):
+    for row in range(-_AHEAD, len(first)):
         if row + _AHEAD < len(first):
             prefetch(time, first[row + _AHEAD])
             prefetch(time, last[row + _AHEAD] - 1)
             for at in range(first[row + _AHEAD], last[row + _AHEAD], _LINE):
                 prefetch(value, at)
+        if row < 0:
+            continue
         begin, final = first[row], last[row] - 1
         growth = value[final] - value[begin]
         if counter:
