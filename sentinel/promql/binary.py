@@ -40,35 +40,40 @@ def binary(invocation: Invocation, node: ast.Binary, left: Value, right: Value) 
     """The value of an operator over two evaluated operands."""
     if isinstance(left, Vector):
         if isinstance(right, Scalar):
-            return _with_scalar(invocation, node, left, left.values, np.float64(right.value))
+            return _with_scalar(invocation, node, left, left.values, right.value)
         assert isinstance(right, Vector)
         if node.op in ast.SET_OPERATORS:
             return _set_operation(invocation.run, node, left, right)
         return _matched(invocation, node, left, right)
     assert isinstance(left, Scalar)
     if isinstance(right, Vector):
-        return _with_scalar(invocation, node, right, np.float64(left.value), right.values)
+        return _with_scalar(invocation, node, right, left.value, right.values)
     assert isinstance(right, Scalar)
     return Scalar(float(_COMPUTE[node.op](np.float64(left.value), np.float64(right.value))))
 
 
 def _compute(
-    invocation: Invocation, op: str, left: Floats | np.float64, right: Floats | np.float64
+    invocation: Invocation, op: str, left: Floats | float, right: Floats | float
 ) -> tuple[Any, Bools | None]:
     """(values, or the truth of a comparison; by row whether there is one); None: all are there."""
     computed = _COMPUTE[op](left, right)
-    if op in ast.TRIMS or (invocation.run.native and (boxed(left).any() or boxed(right).any())):
+    if op in ast.TRIMS or (invocation.run.native and (_boxes(left) or _boxes(right))):
         columns = (np.broadcast_to(left, computed.shape), np.broadcast_to(right, computed.shape))
         return of_histograms(invocation, op, columns, computed)
     return computed, None
+
+
+def _boxes(operand: Floats | float) -> bool:
+    """Whether there are histograms among the values."""
+    return bool(boxed(np.asarray(operand)).any())
 
 
 def _with_scalar(
     invocation: Invocation,
     node: ast.Binary,
     vector: Vector,
-    left: Floats | np.float64,
-    right: Floats | np.float64,
+    left: Floats | float,
+    right: Floats | float,
 ) -> Vector:
     computed, known = _compute(invocation, node.op, left, right)
     if known is not None:
@@ -162,7 +167,7 @@ def _paired(
     many_signs, one_signs = sign(many.ids), sign(one.ids)
     _require_unique(run, node, one, one_signs)
     where = _position(run.sets, many_signs, one_signs)
-    found = np.flatnonzero(where >= 0)
+    found = (where >= 0).nonzero()[0]
     pairs = many.take(found), one.take(where[found])
     if fills[1] is not None:
         lonely = where < 0

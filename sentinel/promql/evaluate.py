@@ -79,25 +79,26 @@ class Evaluator:
         """What boxes in results stand for; a result's boxes are valid until the next query or batch."""
         return self._store.histograms
 
+    @np.errstate(all="ignore")
     def instant(self, query: Query, at_ms: int, budget: Budget | None = None) -> Value:
         """The query's value at one time, in a deterministic order.
 
         Raises QueryError of kind `execution`, or of kind `timeout` once the budget's time is over.
         """
         run = self._run(query, (at_ms, at_ms, 0), budget)
-        with np.errstate(all="ignore"):
-            value = self._value(Moment(run, at_ms), run.expr)
-            if isinstance(value, Vector):
-                ids = run.named(value.ids, value.drop_name)
-                self.sets.require_distinct(ids)
-                return Vector(ids, value.values, timestamp_ms=value.timestamp_ms)
-            if isinstance(value, Matrix):
-                kind = extended.extension(query.expr)
-                if kind:
-                    value = smoothed.with_ends(Invocation(Moment(run, at_ms), query.expr), value, kind)
-                return self._final(run, value)
-            return value
+        value = self._value(Moment(run, at_ms), run.expr)
+        if isinstance(value, Vector):
+            ids = run.named(value.ids, value.drop_name)
+            self.sets.require_distinct(ids)
+            return Vector(ids, value.values, timestamp_ms=value.timestamp_ms)
+        if isinstance(value, Matrix):
+            kind = extended.extension(query.expr)
+            if kind:
+                value = smoothed.with_ends(Invocation(Moment(run, at_ms), query.expr), value, kind)
+            return self._final(run, value)
+        return value
 
+    @np.errstate(all="ignore")
     def range(
         self, query: Query, start_ms: int, end_ms: int, step_ms: int, budget: Budget | None = None
     ) -> Matrix:
@@ -106,8 +107,7 @@ class Evaluator:
             message = "invalid expression type {} for range query, must be Scalar or instant Vector"
             raise QueryError(message.format(f'"{query.expr.kind}"'))
         run = self._run(query, (start_ms, end_ms, step_ms), budget)
-        with np.errstate(all="ignore"):
-            return self._final(run, self._steps(run, run.expr, start_ms, end_ms, step_ms))
+        return self._final(run, self._steps(run, run.expr, start_ms, end_ms, step_ms))
 
     def in_order(self, matrix: Matrix) -> Matrix:
         """The matrix with its series sorted by labels, as people get to see it."""
@@ -206,7 +206,7 @@ class Evaluator:
             rows.slots, moment.time_of(node), moment.run.query.lookback_ms
         )
         ids, where = rows.ids, rows.where
-        if not present.all():
+        if np.count_nonzero(present) < len(present):  # quicker than all()
             shown = present if where is None else present[where]
             ids, where = ids[shown], np.flatnonzero(shown) if where is None else where[shown]
         moment.run.spend(len(ids))

@@ -140,7 +140,7 @@ class LabelSets:
         rows = np.arange(len(ids))
         place = self.scratch()
         place[ids] = rows
-        clash = np.flatnonzero(place[ids] != rows)
+        clash = (place[ids] != rows).nonzero()[0]
         if not len(clash):
             self._distinct.put(ids, True)
             return -1
