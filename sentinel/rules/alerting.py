@@ -17,7 +17,7 @@ from sentinel.model import AlertEvent, AlertState, Labels
 from sentinel.promql import Query
 from sentinel.rules.active import ActiveAlert, event_id, resolved
 from sentinel.rules.alert_series import AlertSeries
-from sentinel.rules.context import Context, Moment, source_mask
+from sentinel.rules.context import Context, Moment, instant_vector, source_mask
 from sentinel.rules.keeping import Keeping, Look
 from sentinel.rules.load import Rule, RuleGroup
 from sentinel.rules.no_data import STAND_IN
@@ -43,15 +43,22 @@ class AlertingRule:
         self._keeping = Keeping(rule, context)
         self.queries = (self.query, *self._keeping.queries)
         self._wording = self._told_as = _wording(rule, self.query)
+        self._at_rest = False
+        """Whether nothing changes while the expression gives nothing: so are most rules most of the time."""
 
     def demands(self) -> Sequence[Demand]:
         return [demand for query in self.queries for demand in query.demands]
 
     def evaluate(self, moment: Moment) -> list[AlertEvent]:
         present = self._present(moment)
-        if not present and self._at_rest:
-            self.problem = None
+        if self._at_rest and not present:
             return []
+        events = self._judge(present, moment)
+        remembers = self.active or self._series.written or self.problem or not self._keeping.at_rest
+        self._at_rest = not remembers
+        return events
+
+    def _judge(self, present: dict[Labels, Element], moment: Moment) -> list[AlertEvent]:
         absent = [alert for labels, alert in self.active.items() if labels not in present]
         look = self._keeping.look(absent, not present, moment)
         if not present and self._keeping.lacks_all(look, moment):
@@ -116,17 +123,15 @@ class AlertingRule:
         self._series.restore(state["series"])
         self._told_as = state.get("told_as", self._wording)
         self._keeping.restore(state)
-
-    @property
-    def _at_rest(self) -> bool:
-        """Whether nothing changes while the expression gives nothing: so are most rules most of the time."""
-        remembers = self.active or self._series.written or not self._keeping.at_rest
-        return not remembers and self._told_as == self._wording
+        self._at_rest = False
 
     def _present(self, moment: Moment) -> dict[Labels, Element]:
         """What the expression gives by the labels of its alert, in the order of the result."""
         present: dict[Labels, Element] = {}
-        for id, element in self._rendering.elements(self.query, moment.sample_ms):
+        ids, values = instant_vector(self._context.evaluator, self.query, moment.sample_ms)
+        if not len(ids):
+            return present
+        for id, element in self._rendering.elements(ids, values):
             labels = self._rendering.labels(id, element, moment.at_ms)
             if labels in present:
                 raise RuleError("vector contains metrics with the same labelset after applying alert labels")

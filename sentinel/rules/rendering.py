@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final, NamedTuple
 
-from sentinel.model import Floats, Histogram, Labels
+from sentinel.model import Floats, Histogram, Int64s, Labels
 from sentinel.model.histogram import boxed
-from sentinel.promql import Evaluator, Query
+from sentinel.promql import Evaluator
 from sentinel.rules.context import Context, instant_vector
 from sentinel.rules.schema import Rule
 from sentinel.template import RuleData
@@ -39,10 +39,9 @@ class Rendering:
         self._generation = context.evaluator.generation
         self._constant = all(text.constant is not None for text in rule.labels.values())
 
-    def elements(self, query: Query, sample_ms: int) -> list[tuple[int, Element]]:
+    def elements(self, ids: Int64s, values: Floats) -> list[tuple[int, Element]]:
         """(label set id, element) of a query's result, in its order."""
-        ids, found = _elements(self._context.evaluator, query, sample_ms)
-        return list(zip(ids, found, strict=True))
+        return list(zip(ids.tolist(), _elements(self._context.evaluator, ids, values), strict=True))
 
     def labels(self, id: int, element: Element, at_ms: int) -> Labels:
         """The labels of an element's alert: the rule's over the sample's, without external labels."""
@@ -75,20 +74,17 @@ class Rendering:
 
     def _query(self, text: str, at_ms: int) -> list[tuple[Any, Any]]:
         evaluator = self._context.evaluator
-        _, found = _elements(evaluator, evaluator.prepare(text), at_ms)
-        return [(element.sample.map, _go_value(element)) for element in found]
+        result = instant_vector(evaluator, evaluator.prepare(text), at_ms)
+        return [(element.sample.map, _go_value(element)) for element in _elements(evaluator, *result)]
 
 
-def _elements(evaluator: Evaluator, query: Query, at_ms: int) -> tuple[list[int], list[Element]]:
+def _elements(evaluator: Evaluator, ids: Int64s, values: Floats) -> list[Element]:
     """All that ids and boxes stand for, looked up before another query can end them."""
-    ids, values = instant_vector(evaluator, query, at_ms)
-    if not len(ids):
-        return [], []
     rows = zip(ids.tolist(), values.tolist(), strict=True)
     found = [Element(evaluator.labels(id), value) for id, value in rows]
     for row, histogram in _histograms(evaluator, values) if len(evaluator.histograms) else ():
         found[row] = Element(found[row].sample, 0.0, histogram)
-    return ids.tolist(), found
+    return found
 
 
 def _histograms(evaluator: Evaluator, values: Floats) -> list[tuple[int, Histogram]]:
