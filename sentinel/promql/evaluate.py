@@ -71,8 +71,10 @@ class Evaluator:
         tree = with_info_selectors(tree)
         asked = demands(as_instant(tree), lookback_ms)
         chosen = {demand.matchers: self._store.selection(demand.matchers) for demand in asked}
+        selectors = (node for node in ast.walk(tree) if isinstance(node, ast.Selector))
+        selected = {id(node.matchers): chosen[node.matchers] for node in selectors}
         selections, computed = tuple(chosen.values()), is_computed(tree)
-        return Query(tree, text, asked, selections, lookback_ms, strict(tree), computed, by_matchers=chosen)
+        return Query(tree, text, asked, selections, lookback_ms, strict(tree), computed, selected=selected)
 
     @property
     def histograms(self) -> Histograms:
@@ -147,7 +149,8 @@ class Evaluator:
             self._sweeps, self._known = self._store.histograms.sweeps, {}
         budget = budget or self._budget
         self.sets.expired = budget.expired
-        query.warnings, query.infos, expr = [], [], query.expr
+        query.warnings = query.infos = ()
+        expr = query.expr
         if query.computed:
             start_ms, end_ms, step_ms = times
             expr = resolved(expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
@@ -201,7 +204,7 @@ class Evaluator:
         if node.extended:
             invocation, at_ms = Invocation(moment, node), moment.time_of(node)
             return smoothed.at(invocation, self._range(moment, ast.Range(node, 0)), at_ms)
-        rows = self.sources.resolve(moment.run.query.by_matchers[node.matchers])
+        rows = self.sources.resolve(moment.run.query.selected[id(node.matchers)])
         present, values, timestamp_ms = self._store.latest(
             rows.slots, moment.time_of(node), moment.run.query.lookback_ms
         )
@@ -226,7 +229,7 @@ class Evaluator:
 
     def _range(self, moment: Moment, node: ast.Range) -> Matrix:
         windows = self._store.windows
-        rows = self.sources.resolve(moment.run.query.by_matchers[node.selector.matchers])
+        rows = self.sources.resolve(moment.run.query.selected[id(node.selector.matchers)])
         end_ms = moment.time_of(node.selector)
         start_ms = end_ms - node.range_ms
         before_ms, after_ms = extended.reach(node.selector, moment.run.query.lookback_ms)

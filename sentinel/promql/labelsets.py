@@ -46,6 +46,7 @@ class LabelSets:
         self._columns: dict[Hashable, Column] = {}
         self._scratch = np.empty(0, np.int32)
         self._distinct: ByArray[bool] = ByArray()
+        self._renamed: ByArray[Int64s] = ByArray()
         self.unmeasured = self.dropping(METADATA)
         """What a label set becomes when an operation makes it measure something else."""
         self.expired: Callable[[], bool] = _never
@@ -150,6 +151,15 @@ class LabelSets:
         """Raises QueryError if two rows have the same labels."""
         if self.duplicate(ids) >= 0:
             raise QueryError("vector cannot contain metrics with the same labelset", kind="execution")
+
+    def renamed(self, ids: Int64s) -> Int64s:
+        """What series are called that measure something else now. Raises as `require_distinct`."""
+        found = self._renamed.get(ids)
+        if found is None:
+            found = self.unmeasured(ids)
+            self.require_distinct(found)
+            self._renamed.put(ids, found)
+        return found
 
 
 _T = TypeVar("_T")

@@ -63,9 +63,7 @@ class Run(msgspec.Struct, eq=False):
         """The vector without metric names: at once, or marked so that they go at the end."""
         if self.delayed_name_removal:
             return Vector(vector.ids, vector.values, np.ones(len(vector), np.bool_))
-        ids = self.sets.unmeasured(vector.ids)
-        self.sets.require_distinct(ids)
-        return Vector(ids, vector.values)
+        return Vector(self.sets.renamed(vector.ids), vector.values)
 
     def named(self, ids: Int64s, drop_name: Bools | None) -> Int64s:
         """The ids at the end of an evaluation: marked rows have lost their names."""
@@ -120,13 +118,14 @@ class Invocation(msgspec.Struct, frozen=True, eq=False):
         return self.moment.at_ms
 
     def warn(self, message: str, node: ast.Expr) -> None:
-        self._note(self.run.query.warnings, f"PromQL warning: {message}", node)
+        query = self.run.query
+        query.warnings = self._noted(query.warnings, f"PromQL warning: {message}", node)
 
     def inform(self, message: str, node: ast.Expr) -> None:
-        self._note(self.run.query.infos, f"PromQL info: {message}", node)
+        query = self.run.query
+        query.infos = self._noted(query.infos, f"PromQL info: {message}", node)
 
-    def _note(self, notes: list[str], message: str, node: ast.Expr) -> None:
+    def _noted(self, notes: tuple[str, ...], message: str, node: ast.Expr) -> tuple[str, ...]:
         line, column = line_column(self.run.query.text, node.span[0])
         note = f"{message} ({line}:{column})"
-        if note not in notes:
-            notes.append(note)
+        return notes if note in notes else (*notes, note)

@@ -29,10 +29,11 @@ class Query:
     """Sub-queries (by id) that are empty if all their selectors are."""
     computed: bool = False
     """Whether durations are to be computed for each run."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
     """Of the last evaluation, in Prometheus's words, each once."""
-    infos: list[str] = field(default_factory=list)
-    by_matchers: dict[tuple[Matcher, ...], Selection] = field(default_factory=dict)
+    infos: tuple[str, ...] = ()
+    selected: dict[int, Selection] = field(default_factory=dict)
+    """By the id() of the matchers of a selector in `expr`."""
     shared: dict[int, Shared] = field(default_factory=dict)
     """By the id() of a node of `expr`: it occurs elsewhere too."""
 
@@ -41,7 +42,7 @@ class Query:
         if id(subquery) not in self.strict:
             return False
         selectors = (node for node in ast.walk(subquery) if isinstance(node, ast.Selector))
-        return not any(len(self.by_matchers[selector.matchers].slots()) for selector in selectors)
+        return not any(len(self.selected[id(selector.matchers)].slots()) for selector in selectors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ def shortages(store: Store, query: Query, start_ms: int, end_ms: int) -> list[st
     """A warning for each selector whose series are not kept as far back as the query reads them."""
     found: dict[str, None] = {}
     for selector, oldest_ms in _reads(query.expr, start_ms, end_ms):
-        selection = query.by_matchers.get(selector.matchers)
+        selection = query.selected.get(id(selector.matchers))
         if selection is None:
             continue
         short, keep_ms, newest_ms = _shortest(store, selection.slots(), oldest_ms + SLACK_MS)

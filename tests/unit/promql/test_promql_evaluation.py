@@ -191,7 +191,7 @@ def test_notes_carry_positions_and_are_of_the_last_evaluation() -> None:
         assert len(query.infos) == 1
         assert query.infos[0].endswith('_total/_sum/_count/_bucket: "m" (2:8)')
     evaluator.instant(query, 10**9)
-    assert query.infos == []
+    assert query.infos == ()
 
 
 def test_results_are_the_callers_own_kinds() -> None:
