@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Final, Literal, NamedTuple, NoReturn, cast
 
 from sentinel.errors import QueryError
@@ -85,7 +86,8 @@ class Lexer:
         if match is None:
             self._refuse()
         kind = cast(TokenKind, match.lastgroup)
-        token = Token(kind, match.group(kind), match.start(kind), match.end())
+        # Rules name the same metrics, labels and functions again and again: one string for all of them.
+        token = Token(kind, sys.intern(match.group(kind)), match.start(kind), match.end())
         self._position = token.end
         if kind == "symbol":
             self._follow(token)
