@@ -53,12 +53,14 @@ class AlertingRule:
         present = self._present(moment)
         if self._at_rest and not present:
             return []
+        self._at_rest = False  # whatever may be raised
         events = self._judge(present, moment)
         remembers = self.active or self._series.written or self.problem or not self._keeping.at_rest
         self._at_rest = not remembers
         return events
 
     def _judge(self, present: dict[Labels, Element], moment: Moment) -> list[AlertEvent]:
+        """Moves all alerts on; returns what others must hear of."""
         absent = [alert for labels, alert in self.active.items() if labels not in present]
         look = self._keeping.look(absent, not present, moment)
         if not present and self._keeping.lacks_all(look, moment):

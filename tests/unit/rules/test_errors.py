@@ -98,6 +98,15 @@ def test_a_limit_of_alerts() -> None:
     assert world.problems() == [] and len(world.query("ALERTS")) == 2
 
 
+def test_after_a_limit_a_rule_comes_to_rest_and_wakes() -> None:
+    world = World(one_rule("alert: A", "expr: x > 5", group="limit: 1"))
+    assert world.pass_minute(a=9) == ["firing A a"]
+    assert world.pass_minute(a=9, b=9) == ["resolved A a"]
+    assert world.pass_minute(2, a=1) == [] and world.problems() == []
+    assert world.query("ALERTS") == {}
+    assert world.pass_minute(b=9) == ["firing A b"]
+
+
 def test_a_limit_counts_what_is_active_after_the_evaluation() -> None:
     world = World(one_rule("alert: A", "expr: x > 5", "keep_firing_for: 5m", group="limit: 2"))
     world.pass_minute(a=9, b=9)
