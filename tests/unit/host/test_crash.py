@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -28,7 +27,7 @@ async def live(folder: Path, seed: int, kills: frozenset[int], batch: int) -> tu
     here.host.start()
     for second, values in world.seconds_of(world.records(seed, untidy=False)):
         if second in kills:
-            shutil.copytree(folder / f"{life}", folder / f"{life + 1}")  # what is on disk, and no more
+            await here.leave_to(folder / f"{life + 1}")
             await here.host.stop()
             life += 1
             here = World(folder / f"{life}", kafka, clock)
@@ -109,7 +108,7 @@ def test_a_stop_in_the_middle_of_a_replay_loses_nothing(tmp_path: Path) -> None:
         here.host.start()
         for second, values in world.seconds_of(world.records(3, untidy=False)):
             if second == 45:
-                shutil.copytree(tmp_path / "0", tmp_path / "1")
+                await here.leave_to(tmp_path / "1")
                 await here.host.stop()
                 for life in range(2):  # the first of these is stopped while it waits for Kafka
                     here = World(tmp_path / "1", kafka, clock)

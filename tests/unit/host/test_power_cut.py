@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from sentinel.clock import ManualClock
 from sentinel.model import AlertEvent
 from tests.unit.engine import telemetry as world
-from tests.unit.host.world import MemoryKafka, World
+from tests.unit.host.world import MemoryKafka, World, copy_disk
 
 
 class Disk:
@@ -55,7 +54,7 @@ class Cut:
 
     def copy(self, before: dict[Path, bytes]) -> None:
         folder = self._here.folder
-        shutil.copytree(folder, self._after)
+        copy_disk(folder, self._after)
         for path in folder.rglob(f"*.{self._lost}"):
             copied = self._after / path.relative_to(folder)
             assert copied.read_bytes().startswith(before.get(path, b""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from sentinel.ingest.past import Past
 from sentinel.ingest.source import PartitionStatus
 from sentinel.model import AlertEvent
 from tests.unit.engine import telemetry as world
-from tests.unit.host.world import MemoryKafka, Upstream, World
+from tests.unit.host.world import MemoryKafka, Upstream, World, copy_disk
 
 NARROW = """
 groups:
@@ -104,16 +103,7 @@ class RefillWorld(World):
                 await asyncio.sleep(0.002)
 
     async def leave_to(self, heir: Path) -> None:
-        """What is on disk, and no more; on the engine's thread, which cuts the journal."""
-
-        def copy(engine: Engine) -> None:
-            try:
-                shutil.copytree(self.folder, heir)
-            except shutil.Error:  # a snapshot got its name under way
-                shutil.rmtree(heir)
-                shutil.copytree(self.folder, heir)
-
-        await self.host.call(copy)
+        await self.host.call(lambda engine: copy_disk(self.folder, heir))
 
     def _through(self, past: Past, wanted: Mapping[str, int]) -> bool:
         if self.host.failure is not None:
