@@ -25,7 +25,7 @@ from sentinel.store._layout import (
 )
 from sentinel.store._packed_kernels import FIRST_MS, LAST_MS, OLDER, SHAPE
 
-_AHEAD = 8
+_AHEAD, _STEPS = 8, 3
 
 
 @njit(inline="always")
@@ -41,6 +41,15 @@ def _look_ahead(column, meta, slots, row, before):  # type: ignore[no-untyped-de
         prefetch(column, meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - before)
 
 
+@njit(inline="always")
+def _upper_from_end(times, first, last, at):  # type: ignore[no-untyped-def]
+    """As `upper`, for times of which few are expected to be > at: what came since an evaluation was due."""
+    place = last
+    while place > first and times[place - 1] > at and last - place < _STEPS:
+        place -= 1
+    return upper(times, first, place, at) if last - place == _STEPS else place
+
+
 @njit(
     "int64(int64[::1], float64[::1], uint64[::1], int64[:, ::1], int64[::1], int64, int64,"
     " boolean[::1], float64[::1], int64[::1])",
@@ -53,16 +62,19 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
 
     Returns for how many slots that is to be looked for in what is packed.
     """
-    deeper, rows = 0, slots.shape[0]
+    deeper, rows, newer = 0, slots.shape[0], False
     for row in range(-2 * _AHEAD, rows):
         _look_ahead(values, meta, slots, row, 1)
+        if newer:
+            _look_ahead(times, meta, slots, row, 1)
         if row < 0:
             continue
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         place, found = begin + meta[slot, COUNT] - 1, meta[slot, LAST]
-        if place >= begin and found > at:
-            place = upper(times, begin, place, at) - 1
+        newer = place >= begin and found > at
+        if newer:
+            place = _upper_from_end(times, begin, place, at) - 1
             deeper += place < begin and meta[slot, PACKED] > 1
             found = times[max(place, begin)]
         if place >= begin and found > after and bits[place] != STALE:
@@ -81,21 +93,25 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
 
     Series that are sampled together have as many: the number of the slot before is tried first.
     """
-    rows, before = slots.shape[0], np.int64(0)
+    rows, count, newer = slots.shape[0], np.int64(0), False
     for row in range(-2 * _AHEAD, rows):
-        _look_ahead(times, meta, slots, row, before)
+        _look_ahead(times, meta, slots, row, count)
+        if newer:
+            _look_ahead(times, meta, slots, row, 1)
         if row < 0:
             continue
         slot = slots[row]
         begin = meta[slot, BASE] + meta[slot, FIRST]
         end = begin + meta[slot, COUNT]
-        place = end - before
+        newer = meta[slot, LAST] > to
+        if newer:
+            end = _upper_from_end(times, begin, end, to)
+        place = end - count
         found = (
             begin <= place < end and times[place] > after and (place == begin or times[place - 1] <= after)
         )
-        first[row] = place if found else upper(times, begin, end, after)
-        last[row] = end if end > begin and meta[slot, LAST] <= to else upper(times, first[row], end, to)
-        before = end - first[row]
+        first[row], last[row] = place if found else upper(times, begin, end, after), end
+        count = end - first[row]
 
 
 @njit(
