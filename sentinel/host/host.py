@@ -38,7 +38,7 @@ from sentinel.telemetry import logger
 log = logger("host")
 T = TypeVar("T")
 
-INBOX_RECORDS: Final = 100_000
+INBOX_RECORDS: Final = 40_000
 TICK_MS: Final = 1_000
 """How far the journaled time of arrival may lag: it bounds timestamps from the future."""
 STOP_SECONDS: Final = 20.0
