@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Series with a window of 6 hours."""
 
 
-QUICK = Settings((2_000, 20_000), (200, 2_000))
+QUICK = Settings((10_000, 100_000), (500, 5_000))
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -76,7 +76,8 @@ def rated(folder: Path, window: str) -> Daemon:
 
 
 def settle(daemon: Daemon, pushed: int) -> None:
-    """All is stored, none dropped, and at least one evaluation saw it."""
+    """All is stored, none dropped, at least one evaluation saw it, and a snapshot: then what was needed for a
+    moment goes back to the system."""
     wait_until(
         lambda: taken(daemon) >= pushed, timeout=900, what="last pushed sample", poll=0.5, why=daemon.log
     )
@@ -84,6 +85,8 @@ def settle(daemon: Daemon, pushed: int) -> None:
     assert (product.stored(daemon, SOURCE), dropped) == (pushed, 0), daemon.log()
     time.sleep(SETTLE_SECONDS)
     product.wait_answer(daemon)
+    now, last = time.time(), "sentinel_snapshot_last_success_timestamp_seconds"
+    wait_until(lambda: daemon.metric(last) > now, timeout=120, what="snapshot", poll=0.5, why=daemon.log)
 
 
 def taken(daemon: Daemon) -> float:

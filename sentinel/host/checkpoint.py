@@ -105,6 +105,7 @@ class Checkpoints:
 
     def _conclude(self, done: Callable[[], Outcome], mark: Mark) -> None:
         outcome = done()
+        give_back()  # what a flood needed since the last one
         if outcome.error:
             log.error("snapshot failed", error=outcome.error, folder=str(self._folder), hint=outcome.hint)
             self.trouble = f"no snapshot can be written: {outcome.error}"
@@ -125,9 +126,7 @@ def _write(folder: Path, state: Callable[[], State]) -> Outcome:
 
 
 def _write_here(folder: Path, captured: list[State]) -> Outcome:
-    outcome = _write(folder, captured.pop)
-    give_back()
-    return outcome
+    return _write(folder, captured.pop)
 
 
 def _wait(child: Child) -> Outcome:

@@ -1,4 +1,4 @@
-"""Memory that is free gets back to the system: what a snapshot needs for a moment is more than what stays."""
+"""Memory that is free gets back to the system: a flood or a restore needs more than what stays."""
 
 from __future__ import annotations
 
