@@ -36,7 +36,7 @@ DOUBT, CERTAINTY = 3.2, 4.8  # standard errors of the excess: normal up to the f
 TAIL_PRIOR, TAIL_MEMORY = 100.0, 10_000.0  # evaluations
 REACH, GROWTH = 1.25, 0.2  # the band ends at REACH * farthest * (evaluations * sensitivity) ** -GROWTH
 WIDEST = 12.0  # and at this many normal bands in any case
-YOUNG, EDGES_EVERY = 240, 32  # a history shorter than YOUNG gets its band anew at each evaluation
+EDGES_EVERY, SOON_EVERY, YOUNG, NEW = 32, 4, 240, 16  # evaluations between bands; SOON below YOUNG, 1 below NEW
 SHORT = 32  # values
 HOLD = 0.75  # while outside, the edge stands this much nearer: no flapping
 
@@ -209,7 +209,8 @@ def _escape(state: Floats, r: int, values: Floats, x: float, knobs: Floats) -> N
 @njit(**_options)
 def _judge(state: Floats, r: int, x: float, knobs: Floats, out: Floats, j: int) -> bool:
     """Writes the column `j` of `out`; whether the value lies inside the band."""
-    if state[r, RUN] == 0.0 and (state[r, COUNT] < YOUNG or int(state[r, TAIL_COUNT]) % EDGES_EVERY == 0):
+    every = EDGES_EVERY if state[r, COUNT] >= YOUNG else SOON_EVERY
+    if state[r, RUN] == 0.0 and (state[r, COUNT] < NEW or int(state[r, TAIL_COUNT]) % every == 0):
         _set_edges(state, r, knobs)
     below = state[r, EDGE] * (HOLD if state[r, RUN] < 0 else 1.0)
     above = state[r, EDGE + 1] * (HOLD if state[r, RUN] > 0 else 1.0)

@@ -92,7 +92,8 @@ class Twin:
             if len(self.buffer) == self.config.warmup:
                 self.start(fresh=True)
             return NAN
-        if self.run == 0 and (self.count < 240 or self.tail.count % 32 == 0):
+        every = 1 if self.count < 16 else 4 if self.count < 240 else 32
+        if self.run == 0 and self.tail.count % every == 0:
             self.set_edges()
         below = self.edge[0] * (0.75 if self.run < 0 else 1.0)
         above = self.edge[1] * (0.75 if self.run > 0 else 1.0)
