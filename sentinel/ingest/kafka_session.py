@@ -124,16 +124,18 @@ class KafkaSession(ConsumerRebalanceListener):
         if fetched.fetch_offset >= 0 and expected is not None and fetched.fetch_offset != expected:
             self._consumer.seek(fetched.partition, expected)  # fetched before the seek of its assignment
             return
-        while True:
+        more = True
+        while more:
             records = await self._next_piece(fetched)
-            if records is None or epoch != self._epoch:
+            if epoch != self._epoch:
                 return
             await self._source.deliver(partition, records)
+            more = records.more
 
-    async def _next_piece(self, fetched: Fetched) -> Records | None:
+    async def _next_piece(self, fetched: Fetched) -> Records:
         if fetched.size > INLINE_BYTES:
-            return await asyncio.to_thread(next, fetched.pieces, None)
-        return next(fetched.pieces, None)
+            return await asyncio.to_thread(next, fetched.pieces)
+        return next(fetched.pieces)
 
     async def _reset(self, partition: TopicPartition, old: int | None) -> None:
         """Goes on at the reset point; `old` is the position that is gone, if there was one."""

@@ -61,10 +61,10 @@ def next_offset(data: bytes | memoryview, fetch_offset: int, highwater: int) -> 
         if following <= fetch_offset:
             continue
         current = row[kernel.MAGIC] == 2
-        if current and _checksum(buffer, row) == row[kernel.CRC]:
-            return int(following)
         agrees = row[kernel.LAST_DELTA] == row[kernel.COUNT] - 1
         if following <= max(highwater, fetch_offset + 1) and (agrees or not current):
+            return int(following)
+        if current and _checksum(buffer, row) == row[kernel.CRC]:
             return int(following)
     return fetch_offset + 1
 
@@ -100,7 +100,7 @@ def read(messages: MessageSet, legacy: Legacy) -> Iterator[Records]:
         if aborted.leave_out(row, messages.data):
             continue
         if piece.is_full(row):
-            yield piece.finish(piece.next_offset)
+            yield piece.finish(piece.next_offset, more=True)
             piece = _Piece(buffer, messages.fetch_offset)
         piece.add(row, legacy)
     if torn:
@@ -172,7 +172,7 @@ class _Piece:
         else:
             self.next_offset = max(self.next_offset, following)
 
-    def finish(self, next_offset: int) -> Records:
+    def finish(self, next_offset: int, *, more: bool = False) -> Records:
         """The records collected, their buffer cut to what is used."""
         buffer = self._data if self._own is None else self._own[: self._used].copy()
         bodies = np.array(self._bodies, np.int64).reshape(-1, kernel.BODY_COLUMNS)
@@ -185,7 +185,7 @@ class _Piece:
             order = np.argsort(columns[2], kind="stable")
             columns = [column[order] for column in columns]
         start, end, offset, record_ms = columns
-        return Records(buffer, start, end, offset, record_ms, next_offset, dict(self.skipped))
+        return Records(buffer, start, end, offset, record_ms, next_offset, dict(self.skipped), more)
 
     def _add_current(self, row: Header) -> int:
         start, end = row[kernel.START] + kernel.HEADER_SIZE, row[kernel.END]

@@ -22,6 +22,8 @@ class Records(msgspec.Struct, frozen=True, eq=False):
     next_offset: int
     skipped: dict[str, int] = {}
     """Batches left out on the way here, by reason."""
+    more: bool = False
+    """Whether they are not the last of what was fetched together."""
 
     @classmethod
     def none(cls, next_offset: int, skipped: dict[str, int] | None = None) -> Records:
