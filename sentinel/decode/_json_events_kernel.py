@@ -15,18 +15,9 @@ from numba import boolean, float64, int64, types
 from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
 from sentinel.decode._influx_steps_kernel import FULL, LEFT, OUT
 from sentinel.decode._json_form import Form
-from sentinel.decode._json_kernel import (
-    LABELS,
-    NAME,
-    REQUIRED,
-    TIMESTAMP,
-    UNKNOWN,
-    VALUE,
-    field_of,
-    read_field,
-    scan_timestamp,
-)
+from sentinel.decode._json_kernel import REQUIRED, read_field, scan_timestamp
 from sentinel.decode._json_labels_kernel import FORM
+from sentinel.decode._json_members_kernel import LABELS, NAME, TIMESTAMP, UNKNOWN, VALUE, field_of
 from sentinel.decode._json_steps_kernel import scan_string, skip_value, to_value
 from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, LONG, NEGATIVE, scan_number, to_float

@@ -15,6 +15,10 @@ from sentinel.model import Int64s, UInt8s, UInt64s
 WAYS: Final = 4
 """A label object's digest may lie in so many places."""
 _FIRST, _MOST = 1 << 12, 1 << 21
+PLACES: Final = 8
+"""So many members of a record are remembered."""
+WORDS: Final = 4
+"""If they take no more than so many words of eight bytes."""
 
 
 class LabelsKnown(NamedTuple):
@@ -36,6 +40,22 @@ class LabelsKnown(NamedTuple):
         return LabelsKnown.empty(4 * room if 4 * room < _MOST else _MOST)
 
 
+class MembersSeen(NamedTuple):
+    """By place in a record: the bytes from a brace or comma up to a member's value, and which field it is."""
+
+    words: UInt64s
+    masks: UInt64s
+    """Which bits of the words count."""
+    length: Int64s
+    """In bytes; 0: nothing is remembered."""
+    field: Int64s
+
+    @classmethod
+    def empty(cls) -> MembersSeen:
+        words, places = np.zeros(PLACES * WORDS, np.uint64), np.zeros(PLACES, np.int64)
+        return cls(words, words.copy(), places, places.copy())
+
+
 class Form(NamedTuple):
     """As kernels take it."""
 
@@ -47,6 +67,7 @@ class Form(NamedTuple):
     limits: Int64s
     """`Limits.column()`."""
     names_seen: NamesSeen
+    members: MembersSeen
     seed: UInt64s
     """Of the hash of keys."""
 
@@ -59,5 +80,6 @@ class Form(NamedTuple):
             words=np.array([int.from_bytes(name[:8], "little") for name in names], np.uint64),
             limits=limits.column(),
             names_seen=NamesSeen.empty(limits.labels),
+            members=MembersSeen.empty(),
             seed=seed,
         )

@@ -10,13 +10,13 @@ from numba import boolean, int64, types
 
 from sentinel.decode._hash_kernel import COLUMNS, absorb, hash_name
 from sentinel.decode._json_labels_kernel import FORM, KNOWN, fetch_known, is_known, learn, read_labels
-from sentinel.decode._json_steps_kernel import NULL, scan_string, skip_literal, skip_value, to_value
-from sentinel.decode._machine import TEXT, kernel, partial_word
+from sentinel.decode._json_members_kernel import NAME, TIMESTAMP, UNKNOWN, VALUE, to_member
+from sentinel.decode._json_steps_kernel import NULL, scan_string, skip_literal, skip_value
+from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
-from sentinel.decode._scan_kernel import ESCAPED, NON_ASCII, ms_of_rfc3339, same_bytes, skip_space, valid_utf8
+from sentinel.decode._scan_kernel import NON_ASCII, ms_of_rfc3339, skip_space, valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
 
-NAME, LABELS, VALUE, TIMESTAMP, UNKNOWN = range(5)
 REQUIRED = 1 << NAME | 1 << VALUE
 _AHEAD = 16
 
@@ -39,19 +39,6 @@ def scan_timestamp(text, pos, end, default_ms):  # type: ignore[no-untyped-def]
         return skip_literal(text, pos, end, NULL), default_ms
     pos, mantissa, exponent, shape = scan_number(text, pos, end)
     return pos, to_ms(mantissa, exponent, shape, shape & FRACTIONAL != 0)
-
-
-@kernel(int64(TEXT, int64, int64, FORM))
-def field_of(text, start, end, form):  # type: ignore[no-untyped-def]
-    """Which of the configured fields is spelled from `start` to `end`."""
-    length = end - start
-    word = partial_word(text, start, min(length, 8))
-    for field in range(4):
-        first = form.bounds[field]
-        alike = word == form.words[field] and length == form.bounds[field + 1] - first
-        if alike and same_bytes(text, start + 8, form.fields, first + 8, length - 8):  # what is behind eight
-            return field
-    return UNKNOWN
 
 
 @kernel(_PAIR(TEXT, int64, int64, int64, FORM, boolean, int64, COLUMNS))
@@ -84,23 +71,15 @@ def read_field(text, pos, end, field, form, sure, row, columns):  # type: ignore
 @kernel(boolean(TEXT, int64, int64, FORM, boolean, int64, COLUMNS))
 def _scan_record(text, start, end, form, sure, row, columns):  # type: ignore[no-untyped-def]
     """Whether the record is in the usual shape; its key, time and value are then in their columns."""
-    pos, seen, marks = skip_space(text, start, end), 0, 0
+    pos, seen, marks, place = skip_space(text, start, end), 0, 0, 0
     if pos >= end or text[pos] != 123:
         return False
     while True:
-        pos = skip_space(text, pos + 1, end)  # behind the brace or a comma
-        if pos >= end or text[pos] != 0x22:
-            return False
-        close, found = scan_string(text, pos + 1, end)
-        if close < 0 or found & ESCAPED:
-            return False
-        field = field_of(text, pos + 1, close, form)
-        if field != UNKNOWN and seen >> field & 1:
+        pos, field, found = to_member(text, pos, end, place, form)
+        if pos < 0 or (field != UNKNOWN and seen >> field & 1):
             return False
         seen |= 1 << field
-        pos = to_value(text, close + 1, end)
-        if pos < 0:
-            return False
+        place += 1
         if field == UNKNOWN:
             pos, more = skip_value(text, pos, end)
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from numba import boolean, int64, types, uint64
 
 from sentinel.decode._hash_kernel import COLUMNS, SEED, absorb
-from sentinel.decode._json_form import WAYS, Form, LabelsKnown
+from sentinel.decode._json_form import WAYS, Form, LabelsKnown, MembersSeen
 from sentinel.decode._json_steps_kernel import scan_string, to_value
 from sentinel.decode._machine import TEXT, kernel, load64, trailing_zeros
 from sentinel.decode._names_kernel import NAMES_SEEN, new_name
@@ -19,7 +19,9 @@ from sentinel.decode._scan_kernel import ESCAPED, skip_space
 from sentinel.prefetch import prefetch
 
 KNOWN = types.NamedTuple((types.uint64[::1], types.int64[::1]), LabelsKnown)
-FORM = types.NamedTuple((TEXT, types.int64[::1], types.uint64[::1], types.int64[::1], NAMES_SEEN, SEED), Form)
+_NUMBERS, _WORDS = types.int64[::1], types.uint64[::1]
+_MEMBERS = types.NamedTuple((_WORDS, _WORDS, _NUMBERS, _NUMBERS), MembersSeen)
+FORM = types.NamedTuple((TEXT, _NUMBERS, _WORDS, _NUMBERS, NAMES_SEEN, _MEMBERS, SEED), Form)
 _PAIR = types.UniTuple(int64, 2)
 _BRACES, _ONES, _HIGHS = (np.uint64(0x0101010101010101 * byte) for byte in (0x7D, 0x01, 0x80))
 _0 = np.uint64(0)
