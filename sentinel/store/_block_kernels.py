@@ -105,6 +105,28 @@ def expire(windows, blocks, slot, reach):  # type: ignore[no-untyped-def]
         _drop(blocks, meta, slot, oldest)
 
 
+@njit(types.boolean(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
+def forget(windows, blocks, slot, reach):  # type: ignore[no-untyped-def]
+    """As `expire`, to the sample: nothing stays behind the newest at or before `reach`.
+
+    False when the slabs must grow first.
+    """
+    meta, words, block_times, block_values, bits = windows[3], blocks[0], blocks[3], blocks[4], blocks[5]
+    expire(windows, blocks, slot, reach)
+    newest = meta[slot, PACKED] >> 1
+    if newest == 0:
+        return True
+    oldest = words[newest + NEWER]
+    count = packed.decode(words, oldest, block_times, block_values, bits, 0)
+    first = upper(block_times, 0, count, reach) - 1
+    if first > 0:
+        if not roomy(windows, blocks):
+            return False
+        link(blocks, meta, slot, _store(blocks, first, count - first), oldest)
+        _drop(blocks, meta, slot, oldest)
+    return True
+
+
 @njit(types.void(WINDOWS, BLOCKS, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
 def seal(windows, blocks, slot, number):  # type: ignore[no-untyped-def]
     """Pack the oldest `number` samples of a segment, together with a newest block that is not full."""

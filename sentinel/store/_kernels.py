@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit, types
 
 from sentinel.prefetch import prefetch
-from sentinel.store._block_kernels import block_of, drop_all, expire, insert
+from sentinel.store._block_kernels import block_of, drop_all, forget, insert
 from sentinel.store._box_kernels import outranks
 from sentinel.store._layout import (
     BASE,
@@ -186,11 +186,14 @@ def release(windows, blocks, slots):  # type: ignore[no-untyped-def]
             meta[slot, column] = 0
 
 
-@njit(types.void(WINDOWS, BLOCKS, TIMES, TIMES, TIMES), cache=True, nogil=True, _nrt=False)
-def keep(windows, blocks, slots, keep_ms, horizons):  # type: ignore[no-untyped-def]
-    """What is kept from now on. Where it is more, what was forgotten until now is not seen again."""
+@njit(types.int64(WINDOWS, BLOCKS, TIMES, TIMES, TIMES, types.int64), cache=True, nogil=True, _nrt=False)
+def keep(windows, blocks, slots, keep_ms, horizons, start):  # type: ignore[no-untyped-def]
+    """What rows `start..` keep from now on. Where it is more, what was forgotten until now is not seen again.
+
+    Returns the row at which the slabs must grow, or the row count.
+    """
     times, _, _, meta, _, _ = windows
-    for row in range(slots.shape[0]):
+    for row in range(start, slots.shape[0]):
         slot, before, after = slots[row], meta[slots[row], KEEP], keep_ms[row]
         if after > before and meta[slot, COUNT] > 0:
             first = meta[slot, FIRST] + meta[slot, COUNT] - 1
@@ -198,10 +201,11 @@ def keep(windows, blocks, slots, keep_ms, horizons):  # type: ignore[no-untyped-
                 first = reachable(times, meta, slot, horizons[row])
             if first > meta[slot, FIRST] or before < 0:
                 drop_all(blocks, meta, slot)
-            elif meta[slot, PACKED] >> 1:
-                expire(windows, blocks, slot, horizons[row] - before)
+            elif not forget(windows, blocks, slot, horizons[row] - before):
+                return row
             meta[slot, COUNT] -= first - meta[slot, FIRST]
             meta[slot, FIRST] = first
         elif after < 0:
             drop_all(blocks, meta, slot)
         meta[slot, KEEP] = after
+    return slots.shape[0]

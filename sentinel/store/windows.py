@@ -88,7 +88,9 @@ class Windows:
         if len(changed):
             slots = slots[changed]
             horizons = self.horizons_of(self.meta[slots, kernels.SOURCES])
-            kernels.keep(self._windows, self._blocks, slots, keep_ms[changed], horizons)
+            row, rows = 0, (slots, keep_ms[changed], horizons)
+            while (row := kernels.keep(self._windows, self._blocks, *rows, row)) < len(slots):
+                self._grow()
             self._trim()
 
     def close(self, slots: Int64s) -> None:

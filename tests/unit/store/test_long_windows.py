@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentinel.model import STALE, Floats
@@ -93,6 +93,8 @@ def check(world: World, from_ms: int, to_ms: int) -> None:
         times, values = everything.timestamp_ms[span], everything.value[span]
         expected = plain.visible(horizon_ms)
         begin = len(times) - len(expected)
+        if plain.keep_ms != UNASKED:  # behind what is reachable lies what is not forgotten yet
+            assert begin == 0 or expected[0][0] <= horizon_ms - plain.keep_ms
         assert times[begin:].tolist() == [at for at, _ in expected]
         assert bits(values[begin:]) == bits(np.array([each for _, each in expected], np.float64))
         assert (np.diff(times) > 0).all()
@@ -107,8 +109,16 @@ def check(world: World, from_ms: int, to_ms: int) -> None:
             assert (when[row], value[row]) == (times[before[-1]], values[before[-1]])
 
 
+# The oldest sample is forgotten when the window is made longer, and lies in a block with some that are not.
+LONGER: list[tuple[object, ...]] = [
+    *(("move", 0), ("keep", 1, 500), ("run", 1, 0, 193, 1), ("move", 1001), ("keep", 1, 3000)),
+]
+
+
 @settings(max_examples=150, deadline=None)
 @given(steps, st.booleans(), st.integers(-100, 6000), st.integers(0, 6000))
+@example([*LONGER, ("late", 1, [0])], True, 0, 6000)
+@example(LONGER, False, 0, 6000)
 def test_nobody_sees_what_is_packed(
     steps: list[tuple[object, ...]], in_place: bool, from_ms: int, length_ms: int
 ) -> None:
