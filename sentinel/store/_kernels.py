@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit, types
 
 from sentinel.prefetch import prefetch
-from sentinel.store._block_kernels import block_of, drop_all, forget, insert
+from sentinel.store._block_kernels import block_of, drop_all, forget, insert, roomy
 from sentinel.store._box_kernels import outranks
 from sentinel.store._layout import (
     BASE,
@@ -138,12 +138,12 @@ def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # t
     passed over. `refed[0]` is set if a series that has samples was not fed by this source before.
     """
     times, values, bits, meta, chunks, _ = windows
-    slots, sample_times, sample_values, sample_bits = batch
+    slots, new_times, new, new_bits = batch
     rows = slots.shape[0]
     for row in range(start, rows):
         if row + 2 * _AHEAD < rows:
             _look_ahead(times, values, meta, chunks, slots, row)
-        slot, at = slots[row], sample_times[row]
+        slot, at = slots[row], new_times[row]
         if slot < 0:
             continue
         count = meta[slot, COUNT]
@@ -152,24 +152,23 @@ def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # t
             refed[0] |= count > 0
         newest = count == 0 or at > meta[slot, LAST]
         if meta[slot, KEEP] < 0 and count > 0:
-            outcome[row] = _replace_newest(
-                times, values, bits, meta, slot, at, sample_values[row], sample_bits[row]
-            )
+            outcome[row] = _replace_newest(times, values, bits, meta, slot, at, new[row], new_bits[row])
             continue
         capacity = chunks[meta[slot, BASE] >> CHUNK_SHIFT, CAPACITY]
         if meta[slot, FIRST] + count >= capacity:
             tidied = tidy(times, values, bits, meta, slot, capacity, horizon)
             if not (tidied or make_room(windows, blocks, slot, horizon)):
                 return row
-        meta[slot, PACKED] |= sample_bits[row] == STALE
+        meta[slot, PACKED] |= new_bits[row] == STALE
         if newest:
             place = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT]
-            times[place], values[place], meta[slot, LAST] = at, sample_values[row], at
+            times[place], values[place], meta[slot, LAST] = at, new[row], at
             meta[slot, COUNT] += 1
             outcome[row] = STORED
+        elif meta[slot, PACKED] > 1 and not roomy(windows, blocks):
+            return row  # it may split a block
         else:
-            sample = (at, sample_values[row], sample_bits[row])
-            outcome[row] = _insert_late(windows, blocks, slot, *sample, horizon)
+            outcome[row] = _insert_late(windows, blocks, slot, at, new[row], new_bits[row], horizon)
     return rows
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.model import STALE
+from sentinel.store import _kernels as kernels
 from sentinel.store import _segment_kernels as segments
 from sentinel.store.index import UNASKED
 from sentinel.store.windows import Windows
@@ -84,6 +85,23 @@ def test_growth_and_reuse_keep_every_sample(in_place: bool) -> None:
     for at in range(count):
         windows.append(slots, np.full(300, at), np.full(300, float(at)), 1)
     assert windows.nbytes < 1.2 * reserved, "freed segments are taken again"
+
+
+@pytest.mark.timeout(60, method="thread")  # of blocks that overwrite each other a kernel finds no end
+@pytest.mark.parametrize("in_place", [True, False])
+def test_late_samples_find_room_among_packed_ones(in_place: bool) -> None:
+    """Between any two samples comes another: nearly all go into blocks, which are split again and again."""
+    windows, slots, ends = Windows(in_place=in_place), np.arange(300), 600
+    windows.open(slots, np.full(300, 1 << 40), slots + 1)
+    times = [*range(0, ends, 2), *range(1, ends, 2)]
+    values = np.random.default_rng(7).random((ends, 300))  # no decimals: blocks are large
+    for at in times:
+        outcome = windows.append(slots, np.full(300, at), values[at], 1)
+        assert outcome.tolist() == [kernels.STORED] * 300
+    counts, found_ms, found = windows.export(slots)
+    assert counts.tolist() == [ends] * 300
+    assert found_ms.reshape(300, ends).tolist() == [list(range(ends))] * 300
+    assert (found.reshape(300, ends) == values.T).all()
 
 
 def test_a_short_window_takes_bounded_memory() -> None:
