@@ -40,6 +40,7 @@ METRICS = {
     "m{a=`x\\n`}": named("m", a="x\\n"),
     '  m{ a = "b" }  ': named("m", a="b"),
     'm{a=""}': named("m"),
+    r'm{a="\ufffd", b="\xef\xbf\xbd"}': named("m", a="\ufffd", b="\ufffd"),
 }
 
 
@@ -148,6 +149,8 @@ BAD_METRICS = {
     r'm{a="\q"} 1': "unknown escape sequence",
     r'm{a="\x"} 1': "escape sequence",
     r'm{a="\ud800"} 1': "escape sequence",
+    'm{a="\ufffd"} 1': "1:3: parse error: invalid UTF-8 rune",
+    "m{a=`\ufffd`} 1": "1:3: parse error: invalid UTF-8 rune",
 }
 
 
@@ -237,9 +240,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 numbers = st.floats(allow_nan=False, width=32)
-labels = st.dictionaries(
-    st.from_regex("[a-z_][a-z0-9_]{0,5}", fullmatch=True), st.text(max_size=5), max_size=4
-)
+# Without U+FFFD: Prometheus's lexer takes it, however it came into a string, for what Go makes of bytes that
+# are no UTF-8, and refuses it; so do we. The tables above have it as it is, and as escapes, which are read.
+values_of_labels = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd"), max_size=5)
+labels = st.dictionaries(st.from_regex("[a-z_][a-z0-9_]{0,5}", fullmatch=True), values_of_labels, max_size=4)
 
 
 @given(labels, st.lists(st.one_of(st.none(), numbers), max_size=8))
