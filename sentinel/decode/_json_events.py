@@ -45,11 +45,10 @@ class JsonEvents:
         out, counts = np.empty(2 * length + 64, np.uint8), np.full(len(payloads), -1)
         out[:length] = payloads.buffer
         start, end = np.ascontiguousarray(payloads.start), np.ascontiguousarray(payloads.end)
-        seed, at = seed_of(payloads.target), (0, 0, length)
-        shape = self._form(seed)
+        shape, at = self._form(seed_of(payloads.target)), (0, 0, length)
         while True:
             text = out[:length]
-            at = scan_events(out, text, start, end, *times, shape, seed, at, columns, counts)
+            at = scan_events(out, text, start, end, *times, shape, at, columns, counts)
             record, rows, written = at
             if record == len(payloads):
                 return Scanned(Columns._make(column[:rows] for column in columns), out[:written], counts)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import boolean, float64, int64, types
 
-from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
+from sentinel.decode._hash_kernel import COLUMNS, hash_key
 from sentinel.decode._influx_steps_kernel import FULL, LEFT, OUT
 from sentinel.decode._json_form import Form
 from sentinel.decode._json_kernel import REQUIRED, read_field, scan_timestamp
@@ -240,8 +240,8 @@ def _record(out, text, start, end, base_ms, latest_ms, shape, row, columns, at):
     return 0, row, at
 
 
-@kernel(_TRIPLE(OUT, TEXT, _SPAN, _SPAN, _SPAN, _SPAN, _SHAPE, SEED, _TRIPLE, COLUMNS, types.int64[::1]))
-def scan_events(out, text, start, end, base_ms, latest_ms, shape, seed, begin, columns, counts):  # type: ignore[no-untyped-def]
+@kernel(_TRIPLE(OUT, TEXT, _SPAN, _SPAN, _SPAN, _SPAN, _SHAPE, _TRIPLE, COLUMNS, types.int64[::1]))
+def scan_events(out, text, start, end, base_ms, latest_ms, shape, begin, columns, counts):  # type: ignore[no-untyped-def]
     """Reads records into rows, names into `out` and counts rows by record: -1 if left to the twin.
 
     `text` is where the records lie, the beginning of `out`. Goes on from `begin` (record, row, written up
@@ -260,7 +260,7 @@ def scan_events(out, text, start, end, base_ms, latest_ms, shape, seed, begin, c
                 break
             if code == 0:
                 for each in range(row, behind):
-                    hash_key(out, seed, each, columns)
+                    hash_key(out, shape.form.seed, each, columns)
                 counts[record], row, at = behind - row, behind, written
         record += 1
     return record, row, at

@@ -74,9 +74,7 @@ class Bands:
         self._waiting.remove(band)
         generation, sets = self._sets
         if generation != self._evaluator.generation:
-            sets = bare(
-                self._evaluator, self._rows.label_sets(self._last.rows, self._evaluator), self._labels
-            )
+            sets = bare(self._evaluator, self._rows.label_sets(self._last.rows), self._labels)
             self._sets = (self._evaluator.generation, sets)
         mask = source_mask(self._store, self._query)
         self.writers[band].write_known(sets, self._last.values[band], self._last.at_ms, mask)

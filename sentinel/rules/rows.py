@@ -45,9 +45,9 @@ class Rows:
         self._seen_ms[rows] = at_ms
         return rows
 
-    def label_sets(self, rows: Int64s, evaluator: Evaluator) -> Int64s:
+    def label_sets(self, rows: Int64s) -> Int64s:
         """The ids that the evaluator has for the label sets of rows in use."""
-        return LabelRows.of(self._pool, self._set_of_row[rows]).into(evaluator.sets.pool)
+        return LabelRows.of(self._pool, self._set_of_row[rows]).into(self._evaluator.sets.pool)
 
     def snapshot(self) -> dict[str, Any]:
         taken = np.flatnonzero(self._set_of_row >= 0)
