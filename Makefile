@@ -1,15 +1,21 @@
 # Everything a newcomer needs: `make demo`, `make test`, `make lint`, `make bench`. Needs Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
+KERNELS := $(shell grep -rl --include='*.py' numba sentinel)
 
 .PHONY: setup demo test test-long conformance lint format bench bench-million bench-rules clean
 
-setup: .venv/ready
+setup: .venv/ready .venv/kernels
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
+	@touch $@
+
+# All anew where one has changed: numba does not see that another one, which has it inside, is another one, too.
+.venv/kernels: .venv/ready $(KERNELS)
+	find sentinel -name '*.nb[ic]' -delete
 	$(BIN)/python -m sentinel.app.warm
 	@touch $@
 
