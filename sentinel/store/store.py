@@ -226,6 +226,7 @@ class Store:
             "creator": self._creator[slots],
             "sources": meta[:, kernels.SOURCES].copy(),
             "last": meta[:, kernels.LAST].copy(),
+            "keep": meta[:, kernels.KEEP].copy(),
             **held,
             "histograms": self.histograms.unbox(held["value"][boxed(held["value"])]),
             "horizon_ms": self.windows.horizon_ms,
@@ -233,7 +234,7 @@ class Store:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Fill an empty store from a snapshot; `demand` must have been called before."""
+        """Fill an empty store, of which `demand` was called, from a snapshot: what was forgotten stays so."""
         self.windows.horizon_ms = state["horizon_ms"]
         self.windows.horizons_ms = dict(state.get("horizons_ms", ()))
         masks, ids = state["creator"], restored(state["labels"], self.index.pool)
@@ -243,11 +244,14 @@ class Store:
             slots[mine] = self.slots_of(ids[mine], mask)
         rows, value = np.repeat(slots, state["count"]), state["value"].copy()
         value[boxed(value)] = self.histograms.box(map(Histogram.load, state.get("histograms", ())))
+        asked_ms = self.windows.meta[slots, kernels.KEEP]
+        self.windows.meta[slots, kernels.KEEP] = state.get("keep", asked_ms)  # earlier releases: unknown
         self.windows.load(slots, state)
         self.windows.append(rows, state["timestamp_ms"], value, 0)
         if len(slots):
             self.windows.meta[slots, kernels.SOURCES] = state["sources"]
             self.windows.meta[slots, kernels.LAST] = state["last"]
+            self.windows.keep(slots, asked_ms)
         self.source_version += 1
 
     def _changed(self, names: Iterable[str] | None) -> None:

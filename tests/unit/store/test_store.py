@@ -128,6 +128,31 @@ def test_a_restored_store_keeps_what_the_slowest_source_still_needs() -> None:
         assert (last - first).tolist() == [5]
 
 
+@pytest.mark.parametrize("every_ms", [100, 1000])
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(5000, 60_000), (60_000, 5000), (-1, 5000), (0, 5000)])
+def test_what_a_restart_with_other_rules_shows_is_what_a_reload_shows(
+    before_ms: int, after_ms: int, every_ms: int
+) -> None:
+    """Many samples are packed, few are not; a longer window shows nothing that was forgotten before."""
+    store, copy = Store(), Store()
+    store.demand([Demand(named("m"), before_ms)] if before_ms >= 0 else [])
+    for at in range(0, 60_000, every_ms):
+        store.ingest(batch([(f"m|i={i}", at, at + i) for i in range(3)]), 1)
+        store.windows.horizon_ms = at - 500
+    state = store.snapshot()
+    for each in (store, copy):
+        each.demand([Demand(named("m"), after_ms)])
+    copy.restore(state)
+    shown = []
+    for each in (store, copy):
+        slots = each.selection(named("m")).slots()
+        found = each.windows.unpacked(each.windows.survey(slots, -1, 1 << 40))
+        spans = zip(found.first.tolist(), found.last.tolist(), strict=True)
+        horizon_ms = each.windows.horizon_ms - after_ms
+        shown.append([[at for at in found.timestamp_ms[a:b].tolist() if at > horizon_ms] for a, b in spans])
+    assert shown[0] == shown[1] and all(shown[0])
+
+
 def test_a_snapshot_of_the_previous_release_is_read() -> None:
     """It had a list of label sets."""
     store, copy = Store(), Store()
