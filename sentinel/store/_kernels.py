@@ -56,7 +56,7 @@ __all__ = [
     "keep",
     "release",
 ]
-_AHEAD, _LINE = 8, 8
+_AHEAD, _LINE = 24, 8
 _BATCH = types.Tuple((TIMES, TIMES, VALUES, BITS))
 
 

@@ -25,7 +25,7 @@ from sentinel.store._layout import (
 )
 from sentinel.store._packed_kernels import FIRST_MS, LAST_MS, OLDER, SHAPE
 
-_AHEAD, _STEPS = 8, 3
+_AHEAD, _STEPS = 32, 3
 
 
 @njit(inline="always")

@@ -14,7 +14,7 @@ from numba import njit
 
 from sentinel.prefetch import prefetch
 
-_AHEAD, _LINE = 8, 8
+_AHEAD, _LINE = 32, 8
 _SPANS = "i8[::1], i8[::1]"
 _SLABS = "i8[::1], f8[::1]"
 _FOLD = f"f8[::1]({_SPANS}, f8[::1])"
