@@ -1,5 +1,5 @@
-"""Length-prefixed frames off a socket, each received into memory of its own: asyncio's stream reader copies
-every byte three times on its way, which costs more than all that is done with a record afterwards.
+"""Length-prefixed frames off a socket, each received in its place: asyncio's stream reader copies every byte
+three times on its way, which costs more than all that is done with a record afterwards.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
+from sentinel.ingest.buffers import Buffers
 
 HEAD: Final = 4
 SCRATCH_BYTES: Final = 1 << 16
@@ -19,11 +19,14 @@ MOST_BYTES: Final = 1 << 30
 class Frames(asyncio.BufferedProtocol):
     """Gives each frame's body to `took`; all else that happens to the connection is told to `former`.
 
-    Small frames are cut out of a scratch buffer. What is missing of a larger one is received in its place.
+    Small frames are cut out of a scratch buffer. What is missing of a larger one is received into memory that
+    `buffers` lends.
     """
 
-    def __init__(self, former: asyncio.StreamReaderProtocol, took: Callable[[memoryview], None]) -> None:
-        self._former, self._took = former, took
+    def __init__(
+        self, former: asyncio.StreamReaderProtocol, took: Callable[[memoryview], None], buffers: Buffers
+    ) -> None:
+        self._former, self._took, self._buffers = former, took, buffers
         self._scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._frame: memoryview | None = None
         self._fill(self._scratch, b"")
@@ -51,7 +54,7 @@ class Frames(asyncio.BufferedProtocol):
             if size > MOST_BYTES:
                 raise ValueError(f"a frame of {size} bytes")
             if size > SCRATCH_BYTES - HEAD:
-                self._frame = np.empty(size, np.uint8).data  # unlike a bytearray not cleared first
+                self._frame = self._buffers.lend(size)
                 self._fill(self._frame, self._scratch[begin : self._filled])
                 return
             if begin + size > self._filled:

@@ -24,6 +24,7 @@ from aiokafka.consumer import fetcher as fetching
 from aiokafka.record.memory_records import MemoryRecords
 
 from sentinel.ingest import record_batch
+from sentinel.ingest.buffers import Buffers
 from sentinel.ingest.frames import Frames
 from sentinel.ingest.kafka_public import get
 from sentinel.ingest.record_batch import MessageSet
@@ -120,14 +121,14 @@ def _install(consumer: Any) -> None:
 
 def _receive_in_place(client: Any) -> None:
     """Connections of this client receive with `Frames` from the first request on that finds them idle."""
-    connect = client._get_conn
+    connect, buffers = client._get_conn, Buffers()
 
     async def get_conn(*args: Any, **options: Any) -> Any:
         connection = await connect(*args, **options)
         if connection is not None and not connection._requests:
             transport = connection._writer.transport
             if transport.get_protocol() is connection._protocol and not transport.is_closing():
-                transport.set_protocol(Frames(connection._protocol, _answered(connection)))
+                transport.set_protocol(Frames(connection._protocol, _answered(connection), buffers))
         return connection
 
     client._get_conn = get_conn

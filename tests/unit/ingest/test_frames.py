@@ -11,6 +11,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentinel.ingest.buffers import Buffers
 from sentinel.ingest.frames import HEAD, MOST_BYTES, SCRATCH_BYTES, Frames
 
 
@@ -66,20 +67,20 @@ def test_frames_come_out_as_they_were_put_in(lengths: list[int], sizes: list[int
     if sum(lengths) > 1 << 14:
         sizes = [max(size, 1000) for size in sizes]
     taken: list[bytes] = []
-    protocol = Frames(Former(), lambda frame: taken.append(bytes(frame)))
+    protocol = Frames(Former(), lambda frame: taken.append(bytes(frame)), Buffers())
     feed(protocol, framed(bodies), sizes)
     assert taken == bodies
 
 
 def test_a_frame_longer_than_any_ends_the_connection() -> None:
-    protocol = Frames(Former(), lambda frame: None)
+    protocol = Frames(Former(), lambda frame: None, Buffers())
     with pytest.raises(ValueError, match="a frame of"):
         feed(protocol, (MOST_BYTES + 1).to_bytes(HEAD, "big"), [HEAD])
 
 
 def test_the_former_protocol_hears_of_all_else() -> None:
     former = Former()
-    protocol = Frames(former, lambda frame: None)
+    protocol = Frames(former, lambda frame: None, Buffers())
     protocol.pause_writing()
     protocol.resume_writing()
     assert protocol.eof_received() is False
@@ -104,7 +105,7 @@ def test_a_running_transport_changes_over(loop: object) -> None:
             if len(taken) == 3:
                 done.set()
 
-        writer.transport.set_protocol(Frames(writer.transport.get_protocol(), took))  # type: ignore[arg-type]
+        writer.transport.set_protocol(Frames(writer.transport.get_protocol(), took, Buffers()))  # type: ignore[arg-type]
         await asyncio.to_thread(theirs.sendall, framed([b"a", b"b" * 1_000_000, b"c"]))
         async with asyncio.timeout(10):
             await done.wait()
