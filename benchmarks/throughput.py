@@ -37,7 +37,7 @@ Client = Callable[[], Run]
 
 class Settings(msgspec.Struct, frozen=True):
     series: int = 100_000
-    rounds: int = 40
+    rounds: int = 60
     repeats: int = 3
     compression: str = "none"
     peers: str = ""
