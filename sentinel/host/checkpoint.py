@@ -100,7 +100,7 @@ class Checkpoints:
             child = fork(lambda: msgspec.msgpack.encode(_write(self._folder, state)))
         except OSError as error:
             log.debug("snapshot without a fork", error=str(error))
-            return partial(_write_here, self._folder, [state()])
+            return partial(_write, self._folder, [state()].pop)  # who writes it lets it go
         return partial(_wait, child)
 
     def _conclude(self, done: Callable[[], Outcome], mark: Mark) -> None:
@@ -123,10 +123,6 @@ def _write(folder: Path, state: Callable[[], State]) -> Outcome:
         return Outcome(error=error.strerror or repr(error), hint="free some space")
     except Exception as error:  # a bug of ours, where nobody would hear of it
         return Outcome(error=repr(error), hint="this is a bug")
-
-
-def _write_here(folder: Path, captured: list[State]) -> Outcome:
-    return _write(folder, captured.pop)
 
 
 def _wait(child: Child) -> Outcome:
