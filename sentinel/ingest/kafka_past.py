@@ -171,7 +171,7 @@ class KafkaPast:
                 at = await self._step_over(consumer, past, name, at + 1)
                 continue
             for fetched in found:
-                while (records := await asyncio.to_thread(next, fetched.pieces, None)) is not None:
+                async for records in fetched.read():
                     at = await self._deliver(past, name, records)
             if not found:
                 at = await self._settle(consumer, past, name, at)

@@ -26,13 +26,11 @@ from sentinel.telemetry import logger
 if TYPE_CHECKING:
     from sentinel.ingest.kafka import KafkaSource
     from sentinel.ingest.kafka_raw import RawReader
-    from sentinel.ingest.records import Fetched, Records
+    from sentinel.ingest.records import Fetched
 
 POLL_MS: Final = 200
 STUCK_SECONDS: Final = 60.0
 """Silent for this long, a session starts over: the brokers may all have other addresses now."""
-INLINE_BYTES: Final = 64 << 10
-"""Larger fetches are unpacked in a thread; below it the hop costs more than it saves."""
 ANSWER_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 20.0
 """Longer than a request may take: a consumer that is not stopped goes on fetching."""
@@ -85,12 +83,12 @@ class KafkaSession(ConsumerRebalanceListener):
         alive = loop.time()
         while True:
             found = await self._poll()
-            epoch = self._epoch
-            for fetched in found:
-                await self._hand_on(fetched, epoch)
-            if not found:
+            epoch, silent = self._epoch, not found
+            while found:  # nobody else holds what was fetched: its memory is free with its last record
+                await self._hand_on(found.pop(0), epoch)
+            if silent:
                 await self._settle()
-            if found or self._source.connected(self._source.clock.now_ms()):
+            if not silent or self._source.connected(self._source.clock.now_ms()):
                 alive = loop.time()
             if loop.time() - alive > STUCK_SECONDS:
                 raise SourceError("no broker answered", reason="silent")
@@ -124,18 +122,10 @@ class KafkaSession(ConsumerRebalanceListener):
         if fetched.fetch_offset >= 0 and expected is not None and fetched.fetch_offset != expected:
             self._consumer.seek(fetched.partition, expected)  # fetched before the seek of its assignment
             return
-        more = True
-        while more:
-            records = await self._next_piece(fetched)
+        async for records in fetched.read():
             if epoch != self._epoch:
                 return
             await self._source.deliver(partition, records)
-            more = records.more
-
-    async def _next_piece(self, fetched: Fetched) -> Records:
-        if fetched.size > INLINE_BYTES:
-            return await asyncio.to_thread(next, fetched.pieces)
-        return next(fetched.pieces)
 
     async def _reset(self, partition: TopicPartition, old: int | None) -> None:
         """Goes on at the reset point; `old` is the position that is gone, if there was one."""

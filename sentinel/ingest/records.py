@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -47,6 +48,10 @@ class Records(msgspec.Struct, frozen=True, eq=False):
         )
 
 
+INLINE_BYTES: Final = 64 << 10
+"""Larger fetches are unpacked in a thread; below it the hop costs more than it saves."""
+
+
 class Fetched(msgspec.Struct, frozen=True, eq=False):
     """One answer of a poll: where from, the records still to be read out, and their size as fetched.
 
@@ -57,3 +62,12 @@ class Fetched(msgspec.Struct, frozen=True, eq=False):
     pieces: Iterator[Records]
     size: int
     fetch_offset: int = -1
+
+    async def read(self) -> AsyncIterator[Records]:
+        """All records, once, in pieces."""
+        more = True
+        while more:
+            inline = self.size <= INLINE_BYTES
+            records = next(self.pieces) if inline else await asyncio.to_thread(next, self.pieces)
+            more = records.more
+            yield records
