@@ -29,16 +29,20 @@ _AHEAD, _STEPS = 32, 3
 
 
 @njit(inline="always")
-def _look_ahead(column, meta, slots, row, before):  # type: ignore[no-untyped-def]
+def _look_ahead(column, times, meta, slots, row, before, newer):  # type: ignore[no-untyped-def]
     """Bring near what the rows to come will touch, so that many of them wait for memory at once.
 
-    That is of each the sample so many before the end of its segment. Rows below 0 are the way to the first.
+    That is of each the sample so many before the end of its segment, and if there are `newer` ones than are
+    asked for the time of its last. Rows below 0 are the way to the first.
     """
     if row + 2 * _AHEAD < slots.shape[0]:
         prefetch(meta, slots[row + 2 * _AHEAD] * COLUMNS)
     if 0 <= row + _AHEAD < slots.shape[0]:
         slot = slots[row + _AHEAD]
-        prefetch(column, meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT] - before)
+        end = meta[slot, BASE] + meta[slot, FIRST] + meta[slot, COUNT]
+        prefetch(column, end - before)
+        if newer:
+            prefetch(times, end - 1)
 
 
 @njit(inline="always")
@@ -64,9 +68,7 @@ def latest(times, values, bits, meta, slots, at, after, present, out, out_times)
     """
     deeper, rows, newer = 0, slots.shape[0], False
     for row in range(-2 * _AHEAD, rows):
-        _look_ahead(values, meta, slots, row, 1)
-        if newer:
-            _look_ahead(times, meta, slots, row, 1)
+        _look_ahead(values, times, meta, slots, row, 1, newer)
         if row < 0:
             continue
         slot = slots[row]
@@ -95,9 +97,7 @@ def spans(times, meta, slots, after, to, first, last):  # type: ignore[no-untype
     """
     rows, count, newer = slots.shape[0], np.int64(0), False
     for row in range(-2 * _AHEAD, rows):
-        _look_ahead(times, meta, slots, row, count)
-        if newer:
-            _look_ahead(times, meta, slots, row, 1)
+        _look_ahead(times, times, meta, slots, row, count, newer)
         if row < 0:
             continue
         slot = slots[row]
