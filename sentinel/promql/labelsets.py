@@ -46,9 +46,6 @@ class LabelSets:
         self._columns: dict[Hashable, Column] = {}
         self._scratch = np.empty(0, np.int32)
         self._distinct: ByArray[bool] = ByArray()
-        self._renamed: ByArray[Int64s] = ByArray()
-        self.unmeasured = self.dropping(METADATA)
-        """What a label set becomes when an operation makes it measure something else."""
         self.expired: Callable[[], bool] = _never
         """Whether the time of the query under way is over."""
 
@@ -93,6 +90,11 @@ class LabelSets:
             known = self._pairings[key] = Pairing(self, join)
         return known
 
+    @property
+    def unmeasured(self) -> Transform:
+        """What label sets become when an operation makes them measure something else."""
+        return self.dropping(METADATA)
+
     def column(self, name: str, read: Callable[[str], float]) -> Column:
         """The number that `read` finds in a label's value ("" where there is none), memoised by name."""
         known = self._columns.get(name)
@@ -109,7 +111,6 @@ class LabelSets:
         self.pool = LabelPool(Pairs())
         for held in (self._transforms, self._pairings, self._columns):
             held.clear()
-        self.unmeasured = self.dropping(METADATA)
 
     @property
     def nbytes(self) -> int:
@@ -154,11 +155,8 @@ class LabelSets:
 
     def renamed(self, ids: Int64s) -> Int64s:
         """What series are called that measure something else now. Raises as `require_distinct`."""
-        found = self._renamed.get(ids)
-        if found is None:
-            found = self.unmeasured(ids)
-            self.require_distinct(found)
-            self._renamed.put(ids, found)
+        found = self.unmeasured(ids)
+        self.require_distinct(found)
         return found
 
 
