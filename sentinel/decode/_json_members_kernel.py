@@ -53,7 +53,7 @@ def _remember(text, pos, behind, place, field, form):  # type: ignore[no-untyped
     form.members.length[place], form.members.field[place] = behind - pos, field
     for word in range(WORDS):
         left = min(max(behind - pos - 8 * word, 0), 8)
-        form.members.words[place * WORDS + word] = partial_word(text, pos + 8 * word, left) if left else _0
+        form.members.words[place * WORDS + word] = partial_word(text, pos + 8 * word, left)
         form.members.masks[place * WORDS + word] = _FULL >> np.uint64(64 - 8 * left) if left else _0
 
 
