@@ -13,7 +13,7 @@ setup: .venv/ready .venv/kernels
 	$(BIN)/python -m pip install --quiet --editable '.[demo,dev]'
 	@touch $@
 
-# All anew where one has changed: numba does not see that another one, which has it inside, is another one, too.
+# All anew where one has changed: numba does not see that a kernel is another one if what it inlines is.
 .venv/kernels: .venv/ready $(KERNELS)
 	find sentinel -name '*.nb[ic]' -delete
 	$(BIN)/python -m sentinel.app.warm

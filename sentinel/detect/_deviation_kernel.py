@@ -36,8 +36,9 @@ DOUBT, CERTAINTY = 3.2, 4.8  # standard errors of the excess: normal up to the f
 TAIL_PRIOR, TAIL_MEMORY = 100.0, 10_000.0  # evaluations
 REACH, GROWTH = 1.25, 0.2  # the band ends at REACH * farthest * (evaluations * sensitivity) ** -GROWTH
 WIDEST = 12.0  # and at this many normal bands in any case
-EDGES_EVERY, SOON_EVERY, YOUNG, NEW = 32, 4, 240, 16  # so often a band: SOON if YOUNG, always if NEW
-SHORT = 32  # values
+EDGES_EVERY, SOON_EVERY = 32, 4  # evaluations from band to band: SOON below YOUNG, 1 below NEW
+YOUNG, NEW = 240, 16
+SHORT = 32  # values, up to which insertion sorts them
 HOLD = 0.75  # while outside, the edge stands this much nearer: no flapping
 
 _AHEAD, _LINE = 8, 8
