@@ -20,26 +20,36 @@ _LEAST_STEP: Final = 1 << 16
 class Buffers:
     """Lends memory that comes back by itself, whatever thread lets it go; about `KEPT_BYTES` lie ready.
 
-    What came back last is lent first: some of it may still be in the processor's caches.
+    What came back last is lent first: some of it may still be in the processor's caches. What came back
+    first goes when it is too much: nobody may ask for its size again.
     """
 
     def __init__(self) -> None:
-        self._ready: dict[int, list[UInt8s]] = {}
+        self._ready: dict[int, UInt8s] = {}  # each change is one step: another thread may give back meanwhile
 
     def lend(self, size: int) -> memoryview:
         """So many bytes, whatever they hold, for as long as the view or anything made of it lives."""
         capacity = _capacity(size)
-        ready = self._ready.setdefault(capacity, [])
-        # One step, as another thread may give back meanwhile. Unlike a bytearray, `empty` is not cleared.
-        memory = ready.pop() if ready else np.empty(capacity, np.uint8)
+        memory = self._take(capacity)
+        if memory is None:
+            memory = np.empty(capacity, np.uint8)  # unlike a bytearray it is not cleared
         lent = memory[:size]
         weakref.finalize(lent, self._give_back, memory).atexit = False
         return lent.data
 
+    @property
+    def kept_bytes(self) -> int:
+        """How many bytes lie ready."""
+        return sum(map(len, list(self._ready.values())))
+
+    def _take(self, capacity: int) -> UInt8s | None:
+        fitting = (key for key, memory in reversed(list(self._ready.items())) if len(memory) == capacity)
+        return self._ready.pop(next(fitting, 0), None)
+
     def _give_back(self, memory: UInt8s) -> None:
-        kept = sum(capacity * len(ready) for capacity, ready in list(self._ready.items()))
-        if kept + len(memory) <= KEPT_BYTES:
-            self._ready[len(memory)].append(memory)
+        self._ready[id(memory)] = memory
+        while self.kept_bytes > KEPT_BYTES:
+            self._ready.pop(next(iter(list(self._ready)), 0), None)
 
 
 def _capacity(size: int) -> int:

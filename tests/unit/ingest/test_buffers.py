@@ -61,9 +61,20 @@ def test_no_more_than_so_much_is_kept() -> None:
     views = [buffers.lend(4 << 20) for _ in range(20)]
     known = {address(view) for view in views}
     del views
-    ready = [memory for many in buffers._ready.values() for memory in many]
+    ready = list(buffers._ready.values())
     assert {int(memory.ctypes.data) for memory in ready} <= known
     assert sum(len(memory) for memory in ready) == KEPT_BYTES
+
+
+def test_sizes_nobody_asks_for_any_more_make_room_for_those_in_use() -> None:
+    buffers = Buffers()
+    for megabyte in range(1, 9):  # a group's first fetches, as partitions are assigned
+        buffers.lend(megabyte << 20)
+    view = buffers.lend(10 << 20)
+    first = address(view)
+    del view
+    assert address(buffers.lend(10 << 20)) == first
+    assert buffers.kept_bytes <= KEPT_BYTES
 
 
 def test_views_let_go_in_another_thread_are_never_lent_twice() -> None:
