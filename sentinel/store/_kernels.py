@@ -116,13 +116,14 @@ def _look_ahead(times, values, meta, chunks, slots, row):  # type: ignore[no-unt
     slot = slots[row + _AHEAD]
     base = meta[slot, BASE]
     place = base + meta[slot, FIRST] + meta[slot, COUNT]
-    prefetch(times, place)
-    prefetch(values, place)
-    if place == base + chunks[base >> CHUNK_SHIFT, CAPACITY]:  # its samples are moved
-        while place > base + _LINE:
-            place -= _LINE
-            prefetch(times, place)
-            prefetch(values, place)
+    if place < base + chunks[base >> CHUNK_SHIFT, CAPACITY]:
+        prefetch(times, place)
+        prefetch(values, place)
+        return
+    while place > base:  # its samples are moved
+        place = max(place - _LINE, base)
+        prefetch(times, place)
+        prefetch(values, place)
 
 
 @njit(
