@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types, uint64
 
-from sentinel.decode._machine import TEXT, kernel, load64, multiply_high, partial_word
 from sentinel.decode.columns import Columns
+from sentinel.machine import TEXT, kernel, load64, multiply_high, partial_word
 
 _PAIR = types.UniTuple(uint64, 2)
 SEED = types.Array(types.uint64, 1, "C", readonly=True)

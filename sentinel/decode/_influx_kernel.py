@@ -29,12 +29,12 @@ from sentinel.decode._influx_steps_kernel import (
     to_number,
     write_token,
 )
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._numbers_kernel import FRACTIONAL, LONG, NEGATIVE, scan_number
 from sentinel.decode._scan_kernel import same_bytes, valid_utf8
 from sentinel.decode.rows import NAMES_PER_BYTE
 from sentinel.decode.timestamps import EARLIEST_MS, FAR_MS
+from sentinel.machine import TEXT, kernel
 from sentinel.model import Int64s, UInt8s
 
 

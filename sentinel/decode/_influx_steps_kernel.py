@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import float64, int64, types
 
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float
 from sentinel.decode._scan_kernel import next_stop, same_bytes
+from sentinel.machine import TEXT, kernel
 
 LEFT, FULL = -1, -2
 """The twin has to look; there is no room to write on."""

@@ -19,11 +19,11 @@ from sentinel.decode._json_kernel import REQUIRED, read_field, scan_timestamp
 from sentinel.decode._json_labels_kernel import FORM
 from sentinel.decode._json_members_kernel import LABELS, NAME, TIMESTAMP, UNKNOWN, VALUE, field_of
 from sentinel.decode._json_steps_kernel import scan_string, skip_value, to_value
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, LONG, NEGATIVE, scan_number, to_float
 from sentinel.decode._scan_kernel import ESCAPED, same_bytes, skip_space, valid_utf8
 from sentinel.decode.rows import NAMES_PER_BYTE
 from sentinel.decode.timestamps import EARLIEST_MS, FAR_MS
+from sentinel.machine import TEXT, kernel
 from sentinel.model import UInt8s
 
 

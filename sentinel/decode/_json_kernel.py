@@ -12,10 +12,10 @@ from sentinel.decode._hash_kernel import COLUMNS, absorb, hash_name
 from sentinel.decode._json_labels_kernel import FORM, KNOWN, fetch_known, is_known, learn, read_labels
 from sentinel.decode._json_members_kernel import NAME, TIMESTAMP, UNKNOWN, VALUE, to_member
 from sentinel.decode._json_steps_kernel import NULL, scan_string, skip_literal, skip_value
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import NON_ASCII, ms_of_rfc3339, skip_space, valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
+from sentinel.machine import TEXT, kernel
 
 REQUIRED = 1 << NAME | 1 << VALUE
 _AHEAD = 16

@@ -13,10 +13,9 @@ from numba import boolean, int64, types, uint64
 from sentinel.decode._hash_kernel import COLUMNS, SEED, absorb
 from sentinel.decode._json_form import WAYS, Form, LabelsKnown, MembersSeen
 from sentinel.decode._json_steps_kernel import scan_string, to_value
-from sentinel.decode._machine import TEXT, kernel, load64, trailing_zeros
 from sentinel.decode._names_kernel import NAMES_SEEN, new_name
 from sentinel.decode._scan_kernel import ESCAPED, skip_space
-from sentinel.prefetch import prefetch
+from sentinel.machine import TEXT, kernel, load64, prefetch, trailing_zeros
 
 KNOWN = types.NamedTuple((types.uint64[::1], types.int64[::1]), LabelsKnown)
 _NUMBERS, _WORDS = types.int64[::1], types.uint64[::1]

@@ -12,8 +12,8 @@ from numba import boolean, int64, types
 from sentinel.decode._json_form import PLACES, WORDS
 from sentinel.decode._json_labels_kernel import FORM
 from sentinel.decode._json_steps_kernel import scan_string, to_value
-from sentinel.decode._machine import TEXT, kernel, load64, partial_word
 from sentinel.decode._scan_kernel import ESCAPED, same_bytes, skip_space
+from sentinel.machine import TEXT, kernel, load64, partial_word
 
 NAME, LABELS, VALUE, TIMESTAMP, UNKNOWN = range(5)
 _MEMBER = types.UniTuple(int64, 3)

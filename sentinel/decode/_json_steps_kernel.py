@@ -10,9 +10,9 @@ import numpy as np
 from numba import int64, types
 
 from sentinel.decode._json_plain import MAX_DEPTH
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._numbers_kernel import scan_number
 from sentinel.decode._scan_kernel import ESCAPED, next_stop, same_bytes, skip_space
+from sentinel.machine import TEXT, kernel
 
 _SIMPLE_ESCAPES = np.zeros(256, np.bool_)
 _SIMPLE_ESCAPES[list(b'"\\/bfnrt')] = True

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import boolean, int64, types
 
-from sentinel.decode._machine import TEXT, kernel, partial_word
 from sentinel.decode._scan_kernel import same_bytes
+from sentinel.machine import TEXT, kernel, partial_word
 from sentinel.model import Int64s, UInt64s
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

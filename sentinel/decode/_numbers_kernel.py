@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numba import boolean, float64, int64, types, uint64
 
-from sentinel.decode._machine import TEXT, float_of_bits, kernel, leading_zeros, load64, multiply_high
 from sentinel.decode.timestamps import FAR_MS
+from sentinel.machine import TEXT, float_of_bits, kernel, leading_zeros, load64, multiply_high
 from sentinel.model import UInt64s
 
 NEGATIVE: Final = 1

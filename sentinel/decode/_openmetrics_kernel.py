@@ -12,11 +12,11 @@ import numpy as np
 from numba import boolean, float64, int64, types
 
 from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._numbers_kernel import FRACTIONAL, scan_number, to_float, to_ms
 from sentinel.decode._scan_kernel import next_stop, same_bytes, valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
+from sentinel.machine import TEXT, kernel
 from sentinel.model import Int64s
 
 _LETTER, _DIGIT, _COLON = 1, 2, 4

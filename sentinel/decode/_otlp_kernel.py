@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import int64, types
 
-from sentinel.decode._machine import TEXT, kernel
 from sentinel.decode._otlp_plain import EXPONENTIAL, GAUGE, HISTOGRAM, SUM, SUMMARY
 from sentinel.decode._remote_write_wire_kernel import next_field
+from sentinel.machine import TEXT, kernel
 from sentinel.model import Int64s
 
 R_RECORD, R_START, R_END, R_EARLIEST, R_LATEST, R_WIDTH = range(6)

@@ -11,7 +11,6 @@ import numpy as np
 from numba import boolean, int64, types
 
 from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
-from sentinel.decode._machine import TEXT, float_of_bits, kernel
 from sentinel.decode._otlp_kernel import (
     GRID,
     LIST,
@@ -43,6 +42,7 @@ from sentinel.decode._remote_write_plain import CANONICAL_NAN
 from sentinel.decode._remote_write_wire_kernel import fixed64, next_field
 from sentinel.decode._scan_kernel import valid_utf8
 from sentinel.decode.timestamps import EARLIEST_MS
+from sentinel.machine import TEXT, float_of_bits, kernel
 from sentinel.model import STALE_BITS
 
 P_METRIC, P_FIRST, P_START, P_END, P_ATTRIBUTES, P_ATTRIBUTES_END = range(6)

@@ -12,12 +12,12 @@ import numpy as np
 from numba import int64, types, uint64
 
 from sentinel.decode._hash_kernel import COLUMNS, SEED, hash_key
-from sentinel.decode._machine import TEXT, float_of_bits, kernel
 from sentinel.decode._remote_write_labels_kernel import GRID, OUT, RULES, gather, judge, write_key
 from sentinel.decode._remote_write_plain import CANONICAL_NAN, VERDICTS
 from sentinel.decode._remote_write_wire_kernel import fixed64, next_field, varint
 from sentinel.decode.columns import Columns
 from sentinel.decode.timestamps import EARLIEST_MS
+from sentinel.machine import TEXT, float_of_bits, kernel
 from sentinel.model import STALE_BITS, Int64s, UInt8s
 
 FIRST, START, END, VERDICT, SAMPLES, HISTOGRAMS, EXEMPLARS, WIDTH = range(8)

@@ -9,12 +9,12 @@ from llvmlite import ir
 from numba import boolean, int64, types, uint64
 from numba.extending import intrinsic
 
-from sentinel.decode._machine import TEXT, kernel, partial_word
 from sentinel.decode._names_kernel import NAMES_SEEN, NamesSeen, new_name
 from sentinel.decode._remote_write_plain import VERDICTS
 from sentinel.decode._remote_write_wire_kernel import next_field, varint
 from sentinel.decode._scan_kernel import same_bytes, valid_utf8
 from sentinel.decode.limits import Limits
+from sentinel.machine import TEXT, kernel, partial_word
 from sentinel.model import Int64s
 
 _MISSING, _INVALID, _DUPLICATE = map(VERDICTS.index, ("missing_name", "invalid_label", "duplicate_label"))

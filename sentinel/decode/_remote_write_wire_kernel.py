@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, types, uint64
 
-from sentinel.decode._machine import TEXT, kernel, load64
+from sentinel.machine import TEXT, kernel, load64
 
 _7, _127, _128 = np.uint64(7), np.uint64(0x7F), np.uint64(0x80)
 _NUMBER = types.Tuple((int64, uint64))

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numba import boolean, int64, types, uint64
 
-from sentinel.decode._machine import TEXT, kernel, load64, trailing_zeros
+from sentinel.machine import TEXT, kernel, load64, trailing_zeros
 
 NON_ASCII: Final = 1
 ESCAPED: Final = 2

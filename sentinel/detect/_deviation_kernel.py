@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from sentinel.machine import prefetch
 from sentinel.model import Floats, Int64s
-from sentinel.prefetch import prefetch
 
 WIDTH = 16
 COUNT, RUN, LOCATION, SCALE = 0, 1, 2, 3  # RUN: evaluations outside the band, negative below it

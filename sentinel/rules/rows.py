@@ -11,7 +11,7 @@ from sentinel.model import Int64s
 from sentinel.promql import Evaluator
 from sentinel.rules.remembered import Remembered
 from sentinel.store.label_pool import LabelPool
-from sentinel.store.label_rows import LabelRows, restored
+from sentinel.store.label_rows import LabelRows, carried, restored
 from sentinel.store.pairs import Pairs
 
 FORGET_MS: Final = 86_400_000
@@ -40,7 +40,8 @@ class Rows:
         new = np.flatnonzero(rows < 0)
         if len(new):
             rows = rows.copy()
-            rows[new] = self._rows_of(self._evaluator.rows(ids[new]).into(self._pool))
+            sets = carried(self._evaluator.sets.pool, ids[new], self._pool)
+            rows[new] = self._rows_of(self._pool.intern_rows(*sets))
         self._recent.keep(ids, rows)
         self._seen_ms[rows] = at_ms
         return rows

@@ -13,7 +13,7 @@ from sentinel.errors import RuleError
 from sentinel.model import Floats, Int32s, Int64s
 from sentinel.promql import Evaluator
 from sentinel.rules.remembered import Remembered
-from sentinel.store.label_rows import LabelRows
+from sentinel.store.label_rows import carried
 from sentinel.store.store import Store
 from sentinel.store.tracked import Tracked, end
 
@@ -58,13 +58,12 @@ class SeriesWriter:
     def _slots(self, sets: Int64s) -> Int64s:
         """The slots of these series, made where new."""
         pool = self._store.index.pool
-        return self._store.slots_of(pool.intern_rows(*self._laid_over(self._evaluator.rows(sets))), 0)
+        rows = carried(self._evaluator.sets.pool, sets, pool)
+        return self._store.slots_of(pool.intern_rows(*self._laid_over(*rows)), 0)
 
-    def _laid_over(self, rows: LabelRows) -> tuple[Int32s, Int64s]:
-        """The rule's labels among those of results, as rows of the store's pairs."""
+    def _laid_over(self, flat: Int32s, ends: Int64s) -> tuple[Int32s, Int64s]:
+        """The rule's labels among those of results, all as rows of the store's pairs."""
         pairs = self._store.index.pool.pairs
-        numbers, _ = pairs.number_spelled(rows.text, rows.text_ends, len(rows.text_ends), make=True)
-        flat, ends = numbers[rows.pairs], rows.ends
         for name, value in self._own.items():
             if value:
                 number = pairs.number(name, value)

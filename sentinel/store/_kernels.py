@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit, types
 
-from sentinel.prefetch import prefetch
+from sentinel.machine import prefetch
 from sentinel.store._block_kernels import block_of, drop_all, forget, insert, roomy
 from sentinel.store._box_kernels import outranks
 from sentinel.store._layout import (
@@ -53,6 +53,7 @@ __all__ = [
     "STORED",
     "TOO_LATE",
     "append",
+    "begin",
     "keep",
     "release",
 ]
@@ -171,6 +172,15 @@ def append(windows, blocks, batch, source, horizon, start, outcome, refed):  # t
         else:
             outcome[row] = _insert_late(windows, blocks, slot, at, new[row], new_bits[row], horizon)
     return rows
+
+
+@njit(types.void(META, TIMES, TIMES, TIMES), cache=True, nogil=True, _nrt=False)
+def begin(meta, slots, keep_ms, serials):  # type: ignore[no-untyped-def]
+    """Fresh windows at these slots, without samples."""
+    for row in range(slots.shape[0]):
+        for column in range(COLUMNS):
+            meta[slots[row], column] = 0
+        meta[slots[row], KEEP], meta[slots[row], SERIAL] = keep_ms[row], serials[row]
 
 
 @njit(types.void(WINDOWS, BLOCKS, TIMES), cache=True, nogil=True, _nrt=False)

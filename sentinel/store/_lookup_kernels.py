@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from sentinel.prefetch import prefetch
+from sentinel.machine import prefetch
 from sentinel.store._pool_kernels import SETS
 
 _WORDS, _LONGS, _INTS = types.uint64[:, ::1], types.int64[::1], types.int32[::1]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from sentinel.machine import load64, partial_word, trailing_zeros
+
 NONE = -1
 END = 0xFF
 """Ends each name and value in what is spelled: a byte that UTF-8 never has."""
@@ -24,9 +26,9 @@ TEXTS = types.Tuple((_INT64S, types.uint8[::1], _INT64S, _HASHES, types.uint64, 
 SETS = types.Tuple((_INT64S, _INTS, _INT64S, _HASHES, types.uint64))
 """(entries, cells) in use; pair numbers; where each entry's end; table; seed."""
 
-_PRIME, _MIX = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
-_OFFSET = np.uint64(0xCBF29CE484222325)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 _HIGH, _LOW, _HALF = np.uint64(0xFFFFFFFF << 32), np.uint64(0xFFFFFFFF), np.uint64(32)
+_ONES, _SIGNS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False}
 """No kernel here makes an array, and counting references to those it gets would take most of its time."""
 
@@ -39,10 +41,20 @@ def _finish(value):  # type: ignore[no-untyped-def]
 
 @njit(types.uint64(_BYTES, types.int64, types.int64, types.int64, types.uint64), **_OPTIONS)
 def _hash_text(source, start, end, owner, seed):  # type: ignore[no-untyped-def]
-    value = _finish(seed + np.uint64(owner))
-    for place in range(start, end):
-        value = (value ^ np.uint64(source[place])) * _PRIME
-    return _finish(value)
+    value = _finish((seed + np.uint64(owner)) ^ np.uint64(end - start) << _HALF)
+    for place in range(start, end, 8):
+        value = _finish(value ^ partial_word(source, place, min(end - place, 8))) + _MIX
+    return value
+
+
+@njit(types.boolean(_BYTES, types.int64, _BYTES, types.int64, types.int64), **_OPTIONS)
+def _same_text(left, at, right, start, size):  # type: ignore[no-untyped-def]
+    """Whether `size` bytes of `left` from `at` on are those of `right` from `start` on."""
+    for place in range(0, size, 8):
+        count = min(size - place, 8)
+        if partial_word(left, at + place, count) != partial_word(right, start + place, count):
+            return False
+    return True
 
 
 @njit(types.uint64(_ROWS, types.int64, types.int64, types.uint64), **_OPTIONS)
@@ -76,12 +88,8 @@ def number_text(texts, owner, source, start, end, make):  # type: ignore[no-unty
         number = np.int64(table[place] & _LOW) - 1
         if table[place] & _HIGH == half and owners[number] == owner:
             first = ends[number - 1] if number else 0
-            if ends[number] - first == end - start:
-                at = start
-                while at < end and held[first + at - start] == source[at]:
-                    at += 1
-                if at == end:
-                    return number
+            if ends[number] - first == end - start and _same_text(held, first, source, start, end - start):
+                return number
         place = place + 1 if place + 1 < size else 0
     if not make or not _has_room(used, ends, table, len(held) - (end - start)):
         return NONE
@@ -165,6 +173,12 @@ def intern_rows(sets, flat, ends, start, make, out):  # type: ignore[no-untyped-
 @njit(types.int64(_BYTES, types.int64, types.int64), **_OPTIONS)
 def _text_end(source, start, stop):  # type: ignore[no-untyped-def]
     place = start
+    while place + 8 <= stop:
+        other = ~load64(source, place)  # the first zero byte of it, if there is one
+        found = (other - _ONES) & ~other & _SIGNS
+        if found:
+            return place + (trailing_zeros(found) >> 3)
+        place += 8
     while place < stop and source[place] != END:
         place += 1
     return place
@@ -247,44 +261,3 @@ def values_of(sets, name_of, ids, name, out):  # type: ignore[no-untyped-def]
             if name_of[sets[1][at]] == name:
                 out[row] = sets[1][at]
                 break
-
-
-@njit(types.uint64(types.uint64, _BYTES, types.int64, types.int64), **_OPTIONS)
-def _fnv(value, text, start, end):  # type: ignore[no-untyped-def]
-    for place in range(start, end):
-        value = (value ^ np.uint64(text[place])) * _PRIME
-    return (value ^ np.uint64(END)) * _PRIME
-
-
-@njit(types.void(SETS, TEXTS, TEXTS, _LONGS, _HASHES, _HASHES), **_OPTIONS)
-def fingerprints(sets, names, pairs, ids, known, out):  # type: ignore[no-untyped-def]
-    """FNV-1a-64 over `name END value END` of each set's pairs; computed where `known`, by id, has 0."""
-    for row in range(len(ids)):
-        id = ids[row]
-        if known[id] == 0:
-            value = _OFFSET
-            for at in range(sets[2][id - 1] if id else 0, sets[2][id]):
-                pair = sets[1][at]
-                name = pairs[5][pair]
-                value = _fnv(value, names[1], names[2][name - 1] if name else 0, names[2][name])
-                value = _fnv(value, pairs[1], pairs[2][pair - 1] if pair else 0, pairs[2][pair])
-            known[id] = value
-        out[row] = known[id]
-
-
-@njit(types.int64(TEXTS, types.int64, types.uint8[::1], types.int64), **_OPTIONS)
-def _copy_text(texts, number, out, place):  # type: ignore[no-untyped-def]
-    """Writes a text and END; the place behind."""
-    for at in range(texts[2][number - 1] if number else 0, texts[2][number]):
-        out[place] = texts[1][at]
-        place += 1
-    out[place] = END
-    return place + 1
-
-
-@njit(types.void(TEXTS, TEXTS, _LONGS, types.uint8[::1]), **_OPTIONS)
-def spell_pairs(names, pairs, numbers, out):  # type: ignore[no-untyped-def]
-    """`name END value END` of each of these pairs."""
-    place = 0
-    for number in numbers:
-        place = _copy_text(pairs, number, out, _copy_text(names, pairs[5][number], out, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from sentinel.prefetch import prefetch
+from sentinel.machine import prefetch
 from sentinel.store import _packed_kernels as packed
 from sentinel.store._layout import (
     BASE,

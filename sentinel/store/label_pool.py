@@ -90,10 +90,12 @@ class LabelPool:
 
     def fingerprints(self, ids: Int64s) -> UInt64s:
         """`Labels.fingerprint` of each; computed when somebody asks for the first time."""
+        from sentinel.store import _spelling_kernels as spelling  # who only plans queries needs no numba
+
         self._fingerprints.hold(len(self))
         self._asked = max(self._asked, int(ids.max(initial=-1)) + 1)
         known, found = self._fingerprints.array, np.empty(len(ids), np.uint64)
-        self._kernels.fingerprints(self._sets.state, *self.pairs.state(), ids, known, found)
+        spelling.fingerprints(self._sets.state, *self.pairs.state(), ids, known, found)
         return found
 
     def values_of(self, ids: Int64s, name: str) -> Int32s:
@@ -120,17 +122,24 @@ class LabelPool:
 
 
 class Copies:
-    """From the ids of one pool to those of another that has pairs of its own."""
+    """From the ids of one pool to those of another that has pairs of its own.
+
+    For many at once, or again and again: it has a number for each pair of the pool that it copies from.
+    """
 
     def __init__(self, source: LabelPool, target: LabelPool) -> None:
         self.source, self._target = source, target
         self._pair_of = np.empty(0, np.int32)
 
     def __call__(self, ids: Int64s) -> Int64s:
+        return self._target.intern_rows(*self.rows(ids))
+
+    def rows(self, ids: Int64s) -> tuple[Int32s, Int64s]:
+        """As `LabelPool.rows`, in terms of the other pool's pairs, which are made where new."""
         flat, ends = self.source.rows(ids)
         if len(self._pair_of) < len(self.source.pairs):
             grown = np.full(len(self.source.pairs) * 5 // 4 + 64, -1, np.int32)
             grown[: len(self._pair_of)] = self._pair_of
             self._pair_of = grown
         self._target.pairs.adopt(self.source.pairs, flat, self._pair_of)
-        return self._target.intern_rows(flat, ends)
+        return flat, ends

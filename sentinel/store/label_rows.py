@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from sentinel.model import Bools, Int32s, Int64s, Labels, Matcher, UInt8s
-from sentinel.store.label_pool import LabelPool
+from sentinel.store.label_pool import Copies, LabelPool
 from sentinel.store.pairs import UTF8
+
+_FEW_SHIFT: Final = 4
+"""To go through all pairs of a pool takes longer than to spell those of a sixteenth of as many sets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class LabelRows:
     @classmethod
     def of(cls, pool: LabelPool, ids: Int64s) -> LabelRows:
         flat, ends = pool.rows(ids)
-        if len(flat) < len(pool.pairs) >> 4:  # to go through all pairs would take longer
+        if len(flat) < len(pool.pairs) >> _FEW_SHIFT:
             some, place = np.unique(flat, return_inverse=True)
             return cls(*pool.pairs.spelled(some.astype(np.int64)), place.astype(np.int32), ends)
         used = np.zeros(len(pool.pairs), np.bool_)
@@ -102,6 +105,15 @@ class LabelRows:
         """By pair, whether it is of this label name."""
         wanted = name.encode(*UTF8)
         return np.array([each == wanted for each in self._parts[:-1:2]], np.bool_)
+
+
+def carried(source: LabelPool, ids: Int64s, target: LabelPool) -> tuple[Int32s, Int64s]:
+    """`source.rows(ids)` in terms of the pairs of another pool, made there where new."""
+    if len(ids) >= len(source.pairs) >> _FEW_SHIFT:
+        return Copies(source, target).rows(ids)
+    rows = LabelRows.of(source, ids)
+    numbers, _ = target.pairs.number_spelled(rows.text, rows.text_ends, len(rows.text_ends), make=True)
+    return numbers[rows.pairs], rows.ends
 
 
 def restored(state: dict[str, Any] | list[Labels], pool: LabelPool) -> Int64s:

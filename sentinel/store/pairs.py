@@ -24,6 +24,8 @@ _LEAST: Final = 64
 _NOBODY: Final = -1
 _AT_ONCE: Final = 256
 _MOST_RECENT: Final = 1 << 14
+_DOUBLED: Final = 1 << 17
+"""A table of so many entries grows by half, one of fewer by more: to move them takes time."""
 
 
 class Entries:
@@ -82,7 +84,7 @@ class Entries:
         used, _, _, table, *_ = self.state
         entries += int(used[0])
         if 5 * entries > 4 * len(table):
-            larger = np.zeros(entries * 11 // 8 + _LEAST, np.uint64)
+            larger = np.zeros(entries + max(entries * 3 // 8, min(entries, _DOUBLED)) + _LEAST, np.uint64)
             kernels.move(table, larger)
             table = larger
         self._cells.hold(int(used[1]) + cells)
@@ -192,12 +194,14 @@ class Pairs:
 
     def spelled(self, numbers: Int64s) -> tuple[UInt8s, Int64s]:
         """Each of these pairs as `spelled` writes a set of nothing else: (text, ends)."""
+        from sentinel.store import _spelling_kernels as spelling  # who only plans queries needs no numba
+
         names = self.name_of[numbers].astype(np.int64)
         sizes = self._names.ends[names] - self._names.starts(names)
         sizes += self._values.ends[numbers] - self._values.starts(numbers)
         ends = np.cumsum(sizes + 2)
         text = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
-        self._kernels.spell_pairs(*self.state(), numbers, text)
+        spelling.spell_pairs(*self.state(), numbers, text)
         return text, ends
 
     def _number(self, owner: int, text: str, *, make: bool = False) -> int:

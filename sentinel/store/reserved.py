@@ -98,7 +98,7 @@ class Growing:
         if rows <= len(self.array):
             return
         if self._reserved is None:
-            grown, room = np.zeros(0, self.array.dtype), rows + rows // 4 + _LEAST_ROWS
+            grown, room = np.zeros(0, self.array.dtype), 2 * rows + _LEAST_ROWS
             if room * grown.itemsize <= _COPIED_BYTES:
                 grown = np.zeros(room, grown.dtype)
             else:

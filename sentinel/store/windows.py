@@ -79,8 +79,7 @@ class Windows:
         if highest >= len(self.meta):
             self._meta.hold(highest + 1)
             self._view(min(len(self._meta.array), highest + max(highest >> 4, 256)))
-        self.meta[slots] = 0
-        self.meta[slots, kernels.KEEP], self.meta[slots, kernels.SERIAL] = keep_ms, serials
+        kernels.begin(self.meta, *map(np.ascontiguousarray, (slots, keep_ms, serials)))
 
     def keep(self, slots: Int64s, keep_ms: Int64s) -> None:
         """How long samples of these slots are kept from now on (-1: the newest only)."""

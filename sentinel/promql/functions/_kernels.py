@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from sentinel.prefetch import prefetch
+from sentinel.machine import prefetch
 
 _AHEAD, _LINE = 32, 8
 _SPANS = "i8[::1], i8[::1]"

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from sentinel.model import Labels
 from sentinel.store import _pool_kernels as kernels
 from sentinel.store.label_pool import Copies, LabelPool
+from sentinel.store.label_rows import carried
 from sentinel.store.pairs import Entries, Pairs, spelled
 
 NAMES = st.sampled_from(["__name__", "a", "ab", "b", "é", "zone", "\U0001f600"]) | st.text(
     min_size=1, max_size=4
 )
-VALUES = st.sampled_from(["", "a", "b", "bc", "\x00", "ÿ"]) | st.text(max_size=5)
+VALUES = (
+    st.sampled_from(["", "a", "b", "bc", "\x00", "ÿ"])
+    | st.text(max_size=5)
+    | st.builds(lambda size, last: size * "x" + last, st.integers(5, 18), st.sampled_from("ab\x00"))
+)
 SETS = st.dictionaries(NAMES, VALUES, max_size=7).map(Labels)
 MANY = st.lists(SETS, max_size=30)
 
@@ -63,6 +68,8 @@ def test_copies_have_pairs_of_their_own(
         ids = copies(source.intern_all(some))
         assert ids.tolist() == target.intern_all(some).tolist()
         assert [target[id] for id in ids.tolist()] == some
+        flat, ends = carried(source, source.intern_all(some), target)
+        assert target.intern_rows(flat, ends).tolist() == ids.tolist()
 
 
 @given(series=MANY, names=st.lists(NAMES, max_size=3))

@@ -1,4 +1,4 @@
-"""Machine instructions that numba has no words for: unaligned loads, wide products, bit counts.
+"""Machine instructions that numba has no words for: unaligned loads, wide products, bit counts, prefetching.
 
 `load64` is the only place where memory is read without numba's array indexing: its caller must have
 checked `0 <= pos` and `pos + 8 <= len(text)`. All words are little-endian.
@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 TEXT: Final = types.Array(types.uint8, 1, "C", readonly=True)
@@ -27,7 +28,7 @@ def kernel(*signatures: Any) -> Any:
 
 
 _WORD, _WIDE, _BIT = ir.IntType(64), ir.IntType(128), ir.IntType(1)
-_ZERO, _ONE, _BYTE, _SIGN = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(0x8080808080808080)
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
 @intrinsic
@@ -81,6 +82,25 @@ def float_of_bits(typing: Any, word: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.uint64), build
+
+
+@intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """LLVM's `prefetch` of one place of an array, counted as it lies, to be written to. It never faults.
+
+    Rows in random order then wait for memory several at once, not one by one.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
+        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(call, [place, flag(1), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
 
 
 @kernel(types.uint64(TEXT, types.int64, types.int64))
