@@ -44,9 +44,10 @@ HOLD = 0.75  # while outside, the edge stands this much nearer: no flapping
 _AHEAD, _LINE = 8, 8
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
+_inlined = {**_options, "forceinline": True}
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _correlate(state: Floats, r: int, z: float, weight: float) -> None:
     state[r, POWER] += weight * (z * z - state[r, POWER])
     state[r, LAGGED] += weight * (z * state[r, LAST] - state[r, LAGGED])
@@ -55,7 +56,7 @@ def _correlate(state: Floats, r: int, z: float, weight: float) -> None:
     state[r, LAST] = z
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _correlation_time(state: Floats, r: int) -> float:
     """How many correlated values are worth one independent value."""
     if state[r, POWER] <= 0.0:
@@ -66,7 +67,7 @@ def _correlation_time(state: Floats, r: int) -> float:
     return float(min(max(quick, slow, 1.0), SLOWEST))
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _observe_tail(state: Floats, r: int, z: float, weight: float) -> None:
     side = 1 if z > 0 else 0
     away = abs(z)
@@ -77,7 +78,7 @@ def _observe_tail(state: Floats, r: int, z: float, weight: float) -> None:
     state[r, FARTHEST + side] = max(state[r, FARTHEST + side], away)
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _heaviness(own: float, pooled: float, count: float) -> float:
     """1/dof of the Student t whose tail this is; 0 as long as normal noise explains it."""
     root = math.sqrt(count) / NORMAL_SPREAD
@@ -89,13 +90,13 @@ def _heaviness(own: float, pooled: float, count: float) -> float:
     return shape * min((errors - DOUBT) / (CERTAINTY - DOUBT), 1.0)
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _quantile(shape: float, error: float, knobs: Floats) -> float:
     """Of a Student t with 1/dof of `shape` (after Wallace), in scales."""
     return math.sqrt(math.expm1(min(knobs[QUANTILE2] * shape, 30.0)) / shape * error)
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _set_edges(state: Floats, r: int, knobs: Floats) -> None:
     """How far the band reaches. It stands still during an excursion; and now and then to save time."""
     time = _correlation_time(state, r)
@@ -114,7 +115,7 @@ def _set_edges(state: Floats, r: int, knobs: Floats) -> None:
         state[r, EDGE + side] = edge
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _raise_scale(state: Floats, r: int, knobs: Floats) -> None:
     state[r, SCALE] = max(state[r, SCALE], knobs[FLOOR] * abs(state[r, LOCATION]), 1e-12)
 
@@ -175,7 +176,7 @@ def _start(state: Floats, r: int, values: Floats, first: int, knobs: Floats, fre
     _set_edges(state, r, knobs)
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _learn(state: Floats, r: int, z: float, knobs: Floats) -> None:
     """Take in a value inside the band; and the single evaluation outside it that may have come before."""
     scale = state[r, SCALE]
@@ -207,7 +208,7 @@ def _escape(state: Floats, r: int, values: Floats, x: float, knobs: Floats) -> N
         _start(state, r, values, run % values.size, knobs, False)
 
 
-@njit(**_options)
+@njit(**_inlined)
 def _judge(state: Floats, r: int, x: float, knobs: Floats, out: Floats, j: int) -> bool:
     """Writes the column `j` of `out`; whether the value lies inside the band."""
     every = EDGES_EVERY if state[r, COUNT] >= YOUNG else SOON_EVERY
