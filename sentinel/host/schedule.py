@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Final
@@ -152,6 +153,7 @@ class Schedule:
         return (after_ms - offset) // interval * interval + interval + offset
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _offset(key: str, interval_ms: int) -> int:
     """Spreads groups over their interval, the same way in every process."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little") % interval_ms

@@ -37,6 +37,7 @@ _ENOUGH = 4
     types.void(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64),
     cache=True,
     nogil=True,
+    forceinline=True,
     _nrt=False,
 )
 def _move(times, values, bits, meta, slot, target, first):  # type: ignore[no-untyped-def]
@@ -54,7 +55,9 @@ def _move(times, values, bits, meta, slot, target, first):  # type: ignore[no-un
     meta[slot, PACKED] = (meta[slot, PACKED] >> 1 << 1) | marked
 
 
-@njit(types.int64(TIMES, META, types.int64, types.int64), cache=True, nogil=True, _nrt=False)
+@njit(
+    types.int64(TIMES, META, types.int64, types.int64), cache=True, nogil=True, forceinline=True, _nrt=False
+)
 def reachable(times, meta, slot, horizon):  # type: ignore[no-untyped-def]
     """FIRST without what no evaluation at or after the horizon can reach: all but the newest of it."""
     count, first = meta[slot, COUNT], meta[slot, FIRST]
@@ -69,6 +72,7 @@ def reachable(times, meta, slot, horizon):  # type: ignore[no-untyped-def]
     types.boolean(TIMES, VALUES, BITS, META, types.int64, types.int64, types.int64),
     cache=True,
     nogil=True,
+    forceinline=True,
     _nrt=False,
 )
 def tidy(times, values, bits, meta, slot, capacity, horizon):  # type: ignore[no-untyped-def]
