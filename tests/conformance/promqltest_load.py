@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from sentinel.model import Buckets, Histogram, Labels
-from sentinel.promql.histograms import from_classic
 from sentinel.promql.series_description import Point
 from sentinel.store.store import Store
+from tests.conformance.classic_histograms import from_classic
 from tests.conformance.promqltest_script import Load
 
 

@@ -11,7 +11,6 @@ from sentinel.promql.histograms.arithmetic import (
     with_schema,
 )
 from sentinel.promql.histograms.bounds import BucketTable, buckets
-from sentinel.promql.histograms.classic import from_classic
 from sentinel.promql.histograms.reconcile import IncompatibleError
 from sentinel.promql.histograms.resets import is_reset
 from sentinel.promql.histograms.statistics import fraction, has_nan_observations, quantile, variance
@@ -28,7 +27,6 @@ __all__ = [
     "divide",
     "equal",
     "fraction",
-    "from_classic",
     "has_nan_observations",
     "interpolate",
     "is_reset",

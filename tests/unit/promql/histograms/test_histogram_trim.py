@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sentinel.model import Histogram
-from sentinel.promql.histograms import buckets, fraction, from_classic, text, trim_lower, trim_upper
+from sentinel.promql.histograms import buckets, fraction, text, trim_lower, trim_upper
 from sentinel.promql.histograms.bounds import populated
+from tests.conformance.classic_histograms import from_classic
 
 EXPONENTIAL = "count:34 sum:99 z_bucket:1 z_bucket_w:0.5 n_buckets:[0 1 2] buckets:[0 4 8]"
 ONE_SIDED = "count:6 sum:9 z_bucket:2 z_bucket_w:0.5 buckets:[4]"
