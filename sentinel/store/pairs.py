@@ -25,7 +25,7 @@ _NOBODY: Final = -1
 _AT_ONCE: Final = 256
 _MOST_RECENT: Final = 1 << 14
 _DOUBLED: Final = 1 << 17
-"""A table of so many entries grows by half, one of fewer by more: to move them takes time."""
+"""Up to so many entries a table doubles: to move them takes time. Larger ones grow by less, for memory."""
 
 
 class Entries:
