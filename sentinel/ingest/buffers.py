@@ -43,8 +43,10 @@ class Buffers:
         return sum(map(len, list(self._ready.values())))
 
     def _take(self, capacity: int) -> UInt8s | None:
-        fitting = (key for key, memory in reversed(list(self._ready.items())) if len(memory) == capacity)
-        return self._ready.pop(next(fitting, 0), None)
+        for memory in reversed(list(self._ready.values())):
+            if len(memory) == capacity:
+                return self._ready.pop(id(memory), None)
+        return None
 
     def _give_back(self, memory: UInt8s) -> None:
         self._ready[id(memory)] = memory
