@@ -45,8 +45,12 @@ class LabelRows:
     def into(self, pool: LabelPool) -> Int64s:
         """The ids of these sets in a pool."""
         pool.reserve(len(self.ends), len(self.pairs))
+        return pool.intern_rows(*self.rows_in(pool))
+
+    def rows_in(self, pool: LabelPool) -> tuple[Int32s, Int64s]:
+        """As `LabelPool.rows`, in terms of a pool's pairs, which are made where new."""
         numbers, _ = pool.pairs.number_spelled(self.text, self.text_ends, len(self.text_ends), make=True)
-        return pool.intern_rows(numbers[self.pairs], self.ends)
+        return numbers[self.pairs], self.ends
 
     def texts(self) -> list[tuple[str, str]]:
         """(name, value) by the numbers of pairs."""
@@ -111,9 +115,7 @@ def carried(source: LabelPool, ids: Int64s, target: LabelPool) -> tuple[Int32s, 
     """`source.rows(ids)` in terms of the pairs of another pool, made there where new."""
     if len(ids) >= len(source.pairs) >> _FEW_SHIFT:
         return Copies(source, target).rows(ids)
-    rows = LabelRows.of(source, ids)
-    numbers, _ = target.pairs.number_spelled(rows.text, rows.text_ends, len(rows.text_ends), make=True)
-    return numbers[rows.pairs], rows.ends
+    return LabelRows.of(source, ids).rows_in(target)
 
 
 def restored(state: dict[str, Any] | list[Labels], pool: LabelPool) -> Int64s:
